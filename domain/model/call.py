@@ -1,0 +1,48 @@
+"""One call: a request with its identity, and the ledger of what was tried for it."""
+
+import secrets
+from enum import StrEnum
+
+import attrs
+
+from domain.model.caller import ANONYMOUS, Caller
+from domain.model.chat import ChatRequest
+from domain.model.usage import Attempt
+
+
+class Delivery(StrEnum):
+    """How the caller wants the answer; the events are the same either way."""
+
+    STREAMED = "streamed"
+    WHOLE = "whole"
+
+
+@attrs.define
+class Ledger:
+    """The attempts made for one call, oldest first, settled or served."""
+
+    attempts: list[Attempt] = attrs.field(factory=list)
+
+
+def _new_request_id() -> str:
+    return secrets.token_hex(16)
+
+
+@attrs.frozen(kw_only=True)
+class ChatCall:
+    """A request on its way.
+
+    Attributes:
+        request_id: 1-128 visible ASCII characters; the same in the reply, the
+            log and the records.
+        delivery: Whether the provider is asked to stream. A whole answer is far
+            cheaper and comes as few large events.
+        ledger: Grows while the call is served; shared by everything derived
+            from this call.
+    """
+
+    request: ChatRequest
+    caller: Caller = ANONYMOUS
+    request_id: str = attrs.field(factory=_new_request_id)
+    delivery: Delivery = Delivery.STREAMED
+    ledger: Ledger = attrs.field(factory=Ledger, eq=False)

@@ -1,0 +1,1 @@
+"""Pure decisions. Time, where it matters, is an argument."""

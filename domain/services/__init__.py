@@ -1,0 +1,1 @@
+"""The onion: thin async shells over ports, each with the one shape."""

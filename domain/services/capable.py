@@ -1,0 +1,76 @@
+"""What a model does not take is refused, or dropped with a warning; never silently lost."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import attrs
+
+from domain.model.call import ChatCall
+from domain.model.chat import UnsupportedParams
+from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.events import CallWarning, ChatEvent, Started, WarningRaised
+from domain.model.model_info import ModelInfo
+from domain.policy.capability import Unsupported, unsupported
+from ports.chat_model import ChatModel
+
+
+@attrs.frozen
+class Capable:
+    """A model that is only asked what it can take.
+
+    Attributes:
+        info: What `inner` takes.
+    """
+
+    inner: ChatModel
+    info: ModelInfo
+
+    @asynccontextmanager
+    async def stream(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        """Open the answer.
+
+        Raises:
+            InvalidRequest: Names every part that the model does not take.
+        """
+        found = unsupported(call.request, self.info)
+        if not found:
+            async with self.inner.stream(call) as events:
+                yield events
+            return
+        lean = self._lean(call, found)
+        warnings = [
+            WarningRaised(CallWarning("PARAM_DROPPED", self._sentence(each))) for each in found
+        ]
+        async with self.inner.stream(lean) as events:
+            yield _WarnedAfterStart(events, deque(warnings))
+
+    def _lean(self, call: ChatCall, found: Sequence[Unsupported]) -> ChatCall:
+        drop = call.request.unsupported_params is UnsupportedParams.WARN_AND_DROP
+        refused = [each for each in found if each.drop is None or not drop]
+        if refused:
+            raise InvalidRequest(
+                *(FieldViolation(each.field, self._sentence(each)) for each in refused)
+            )
+        request = call.request
+        for each in found:
+            if each.drop is not None:
+                request = each.drop(request)
+        return attrs.evolve(call, request=request)
+
+    def _sentence(self, each: Unsupported) -> str:
+        return f"{each.field} is not supported by {self.info.provider}/{self.info.model} ({each.feature})"
+
+
+@attrs.define
+class _WarnedAfterStart(AsyncIterator[ChatEvent]):
+    _events: AsyncIterator[ChatEvent]
+    _warnings: deque[WarningRaised]
+    _started: bool = False
+
+    async def __anext__(self) -> ChatEvent:
+        if self._started and self._warnings:
+            return self._warnings.popleft()
+        event = await anext(self._events)
+        self._started = self._started or isinstance(event, Started)
+        return event

@@ -1,0 +1,60 @@
+"""The way from a public name to a provider."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+
+from domain.model.call import ChatCall
+from domain.model.errors import ModelUnknown
+from domain.model.events import ChatEvent
+from domain.model.model_info import ModelInfo
+from domain.policy.catalogue import resolve
+from domain.services.capable import Capable
+from ports.provider import Provider
+
+
+@attrs.frozen
+class Routed:
+    """All configured providers behind one model.
+
+    Attributes:
+        providers: By configured name.
+    """
+
+    providers: Mapping[str, Provider]
+    _declared: Mapping[str, frozenset[str]] = attrs.field(init=False)
+
+    @_declared.default
+    def _declare(self) -> Mapping[str, frozenset[str]]:
+        return {
+            name: frozenset(info.model for info in provider.models())
+            for name, provider in self.providers.items()
+        }
+
+    def stream(self, call: ChatCall) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer at the provider that `call` means.
+
+        Raises:
+            ModelUnknown: No provider, or no model of that provider, has that name.
+            InvalidRequest: The model does not take a part of the request.
+        """
+        name, model = resolve(call.request.provider, call.request.model, self._declared)
+        provider = self.providers[name]
+        info = provider.info(model)
+        if info is None:
+            known = ", ".join(sorted(self._declared[name]))
+            raise ModelUnknown(f"provider {name!r} has no model {model!r}; it has: {known}")
+        request = attrs.evolve(call.request, provider=name, model=model)
+        return Capable(provider, info).stream(attrs.evolve(call, request=request))
+
+    def models(self, provider: str = "") -> Sequence[ModelInfo]:
+        """Return what can be called, by provider and name; of one provider if given.
+
+        Raises:
+            ModelUnknown: There is no such provider.
+        """
+        if provider:
+            resolve(provider, "", self._declared)
+        chosen = [provider] if provider else sorted(self.providers)
+        return [info for name in chosen for info in self.providers[name].models()]

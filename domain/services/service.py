@@ -1,0 +1,53 @@
+"""The whole service, as anyone in the same process uses it: the one shape, and two conveniences."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+
+from domain.model.call import ChatCall, Delivery
+from domain.model.errors import InvalidRequest
+from domain.model.events import ChatEvent
+from domain.model.model_info import ModelInfo
+from domain.model.response import ChatResponse, ResponseFold
+from domain.policy.validation import violations
+from domain.services.route import Routed
+
+
+@attrs.frozen
+class Service:
+    """Answers calls, from the check of the request to the settled account."""
+
+    _routed: Routed
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer to `call`; see `ports.chat_model.ChatModel`.
+
+        Raises:
+            InvalidRequest: Names every bad field. Nothing was tried.
+            ChatError: Whatever else ended the call.
+        """
+        wrong = violations(call.request)
+        if wrong:
+            raise InvalidRequest(*wrong)
+        return self._routed.stream(call)
+
+    async def answer(self, call: ChatCall, /) -> ChatResponse:
+        """Return the whole answer to `call`, which is not streamed on the way.
+
+        Raises:
+            ChatError: As `stream`.
+        """
+        fold = ResponseFold()
+        async with self.stream(attrs.evolve(call, delivery=Delivery.WHOLE)) as events:
+            async for event in events:
+                fold.add(event)
+        return fold.response()
+
+    def models(self, provider: str = "") -> Sequence[ModelInfo]:
+        """Return what can be called, by provider and name; of one provider if given.
+
+        Raises:
+            ModelUnknown: There is no such provider.
+        """
+        return self._routed.models(provider)
