@@ -1,0 +1,144 @@
+# The map of this project's tasks: `./justw --list`. `./justw RECIPE` first sets up what is missing.
+# Recipes run in the project's folder and use the tools of .venv, whatever the PATH says.
+
+set positional-arguments
+set shell := ["sh", "-eu", "-c"]
+
+bin := ".venv/bin"
+code := "domain ports adapters entrypoints tests"
+compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local"
+
+export PATH := justfile_directory() / bin + ":" + env("PATH", "/usr/bin:/bin")
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
+
+[private]
+default:
+    @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
+
+# Start the server, stream one real answer over gRPC, print its usage, stop
+[group('use')]
+@demo *PROMPT:
+    exec {{ bin }}/python -m entrypoints.cli.demo ${1+"$*"}
+
+# Run the server
+[group('use')]
+@serve *ARGS:
+    exec {{ bin }}/llmservice serve "$@"
+
+# Ask a running server; no prompt on a terminal = a conversation
+[group('use')]
+@chat *ARGS:
+    exec {{ bin }}/llmservice chat "$@"
+
+# List the models that a running server can call
+[group('use')]
+@models *ARGS:
+    exec {{ bin }}/llmservice models "$@"
+
+# Validate the configuration and show what is in force and what is missing
+[group('use')]
+@check *ARGS:
+    exec {{ bin }}/llmservice check "$@"
+
+# Run the tests; arguments go to pytest
+[group('verify')]
+@test *ARGS:
+    {{ bin }}/pytest "$@"
+
+# Check format, style, async rules, import contracts and the lock; changes nothing
+[group('verify')]
+lint: lock-check
+    {{ bin }}/ruff format --check .
+    {{ bin }}/ruff check .
+    find {{ code }} -name '*.py' -not -path 'entrypoints/grpc/pb/*' -exec {{ bin }}/flake8-async --enable=ASYNC,ASYNC900 {} +
+    {{ bin }}/lint-imports --no-logo
+
+# Check the types, with both checkers
+[group('verify')]
+types:
+    {{ bin }}/mypy
+    {{ bin }}/pyright
+
+# Everything that a commit must pass
+[group('verify')]
+ci: lint types test
+
+# Format, and repair what can be repaired
+[group('change')]
+fmt:
+    {{ bin }}/ruff check --fix-only --exit-zero .
+    {{ bin }}/ruff format .
+
+# Regenerate entrypoints/grpc/pb from proto/
+[group('change')]
+proto:
+    {{ bin }}/python -m entrypoints.grpc.generate
+
+# Remake the lock files from pyproject.toml; --upgrade or --upgrade-package NAME moves versions
+[group('change')]
+lock *OPTIONS:
+    {{ compile }} --group dev --output-file requirements.lock "$@"
+    {{ compile }} --constraint requirements.lock --output-file requirements-runtime.lock "$@"
+    "{{ just_executable() }}" --justfile "{{ justfile() }}" lock-check
+
+# Check offline that the lock files answer pyproject.toml, with hashes and no addresses
+[group('verify')]
+[script(".venv/bin/python")]
+lock-check:
+    import re, sys, tomllib
+    from pathlib import Path
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name as canonical
+
+    PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+)(?: ; [^:@]+)? \\")
+    HASH = re.compile(r" +--hash=sha256:[0-9a-f]{64}(?: \\)?")
+    COMMENT = re.compile(r" *#(?!.*(?:://|--)).*")
+    wrong = []
+
+    def locked(file):
+        """Return name -> versions in `file`, and note every line that is no pin, hash or comment."""
+        found, before = {}, None
+        for line in [*Path(file).read_text().splitlines(), "#"]:
+            pin, hashed = PIN.fullmatch(line), HASH.fullmatch(line)
+            if pin:
+                found.setdefault(canonical(pin[1]), set()).add(pin[2])
+            if (before and not hashed) or not (pin or (hashed and found) or COMMENT.fullmatch(line)):
+                wrong.append(f"{file} may hold pins with hashes and nothing else, no address and no option: {line}")
+            before = pin
+        return found
+
+    def group(name):
+        """Return the requirements of a dependency group with those of the groups it includes."""
+        for item in asked["dependency-groups"][name]:
+            yield from [item] if isinstance(item, str) else group(item["include-group"])
+
+    def answers(file, requirements):
+        for line in requirements:
+            requirement = Requirement(line)
+            versions = locks[file].get(canonical(requirement.name), set())
+            if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
+                wrong.append(f"{file} has no answer to {line}: run `just lock`")
+
+    asked = tomllib.loads(Path("pyproject.toml").read_text())
+    project = asked["project"]
+    run_time = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock")}
+    everything = [*run_time, *group("dev"), *asked["build-system"]["requires"]]
+    answers("requirements.lock", everything)
+    answers("requirements-runtime.lock", run_time)
+    for name, versions in locks["requirements-runtime.lock"].items():
+        if versions != locks["requirements.lock"].get(name):
+            wrong.append(f"requirements-runtime.lock has another version of {name}: run `just lock`")
+    print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
+    sys.exit(bool(wrong))
+
+# Build the wheel into dist/
+[group('change')]
+build:
+    {{ bin }}/python -m hatchling build --target wheel
+
+# Remove caches and build results; keeps .venv
+[group('change')]
+clean:
+    rm -rf dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+    find {{ code }} -name __pycache__ -type d -prune -exec rm -rf {} +
