@@ -55,6 +55,7 @@ class _Part:
     signatures: list[bytes] = attrs.field(factory=list)
     redacted: bool = False
     name: str = ""
+    provider: str = ""
 
 
 @attrs.define
@@ -125,6 +126,7 @@ class ResponseFold:
         part.fragments.append(event.text)
         part.signatures.append(event.signature)
         part.redacted = part.redacted or event.redacted
+        part.provider = part.provider or event.provider
 
     def _tool_call(self, event: ToolCallDelta) -> None:
         part = self._part(event)
@@ -140,12 +142,11 @@ class ResponseFold:
 
 
 def _final_reasoning(part: _Part) -> Reasoning:
-    provider = part.first.provider if isinstance(part.first, ReasoningDelta) else ""
     return Reasoning(
         text="".join(part.fragments),
         signature=b"".join(part.signatures),
         redacted=part.redacted,
-        provider=provider,
+        provider=part.provider,
     )
 
 

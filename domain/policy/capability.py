@@ -146,7 +146,7 @@ def _parts(
     found: list[Unsupported] = []
     for index, part in enumerate(parts):
         feature = part_feature(part)
-        if feature in missing:
+        if feature is not None and feature in missing:
             found.append(Unsupported(f"{path}[{index}]", feature, None))
         if isinstance(part, ToolResult):
             found += _parts(part.content, f"{path}[{index}].tool_result.content", missing)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import anyio.lowlevel
 import attrs
 
 from domain.model.call import ChatCall
@@ -70,6 +71,7 @@ class _WarnedAfterStart(AsyncIterator[ChatEvent]):
 
     async def __anext__(self) -> ChatEvent:
         if self._started and self._warnings:
+            await anyio.lowlevel.checkpoint()
             return self._warnings.popleft()
         event = await anext(self._events)
         self._started = self._started or isinstance(event, Started)

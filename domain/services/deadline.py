@@ -1,7 +1,8 @@
 """Patience with a model: bounds on the wait for its first content and between two pieces of content.
 
 The total is not here: it is the ambient deadline, which bounds queueing, retries and the stream alike. Each
-timeout opens and closes within one step, so that no scope survives a suspension.
+timeout opens and closes within one step, so that no scope survives a suspension. Only waiting for the model
+counts: the time that the consumer takes between two steps is its own.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +12,6 @@ import anyio
 import attrs
 
 from domain.model.call import ChatCall
-from domain.model.errors import ProviderFailure
 from domain.model.events import CONTENT_EVENTS, ChatEvent
 from domain.policy.patience import Patience
 from ports.chat_model import ChatModel
@@ -40,34 +40,34 @@ class Timed:
         patience = self.default.of(call)
         until_s = anyio.current_time() + patience.first_token_s
         async with AsyncExitStack() as stack:
-            try:
-                with anyio.fail_after(patience.first_token_s):
-                    events = await stack.enter_async_context(self.inner.stream(call))
-            except TimeoutError:
-                raise patience.no_first_token() from None
-            yield _Steps(events, patience, until_s)
+            # Not fail_after: a TimeoutError may also be the model's own.
+            with anyio.move_on_after(patience.first_token_s) as scope:
+                events = await stack.enter_async_context(self.inner.stream(call))
+            if scope.cancelled_caught:
+                raise patience.no_first_token()
+            yield _Steps(events, patience, until_s - anyio.current_time())
 
 
 @attrs.define
 class _Steps(AsyncIterator[ChatEvent]):
     _events: AsyncIterator[ChatEvent]
     _patience: Patience
-    _until_s: float
+    _first_token_s: float
     _content_seen: bool = False
 
     async def __anext__(self) -> ChatEvent:
-        # After the first content each wait has its own bound; before it all of them share one.
-        wait_s = (
-            self._patience.idle_s if self._content_seen else self._until_s - anyio.current_time()
-        )
-        try:
-            with anyio.fail_after(wait_s):
-                event = await anext(self._events)
-        except TimeoutError:
-            raise self._too_late() from None
-        if type(event) in CONTENT_EVENTS:
-            self._content_seen = True
-        return event
+        if not self._content_seen:
+            return await self._before_content()
+        with anyio.move_on_after(self._patience.idle_s):
+            return await anext(self._events)
+        raise self._patience.idle()
 
-    def _too_late(self) -> ProviderFailure:
-        return self._patience.idle() if self._content_seen else self._patience.no_first_token()
+    async def _before_content(self) -> ChatEvent:
+        # Each wait after the first content has its own bound; those before it share what is left of one.
+        began_s = anyio.current_time()
+        with anyio.move_on_after(self._first_token_s):
+            event = await anext(self._events)
+            self._first_token_s -= anyio.current_time() - began_s
+            self._content_seen = type(event) in CONTENT_EVENTS
+            return event
+        raise self._patience.no_first_token()

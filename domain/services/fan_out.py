@@ -52,8 +52,12 @@ async def fan_out(
                 with send:
                     for index, call in enumerate(calls):
                         tasks.start_soon(_pump, model, call, index, send.clone())
-                yield receive
-                tasks.cancel_scope.cancel()
+                try:
+                    yield receive
+                finally:
+                    # Before the channel is closed: a sender that waits is to be cancelled, not told
+                    # of a broken channel, which would come out beside what ended the block.
+                    tasks.cancel_scope.cancel()
 
 
 async def _pump(

@@ -14,6 +14,13 @@ from domain.services.capable import Capable
 from ports.provider import Provider
 
 
+def _declared_by(routed: "Routed") -> Mapping[str, frozenset[str]]:
+    return {
+        name: frozenset(info.model for info in provider.models())
+        for name, provider in routed.providers.items()
+    }
+
+
 @attrs.frozen
 class Routed:
     """All configured providers behind one model.
@@ -23,14 +30,9 @@ class Routed:
     """
 
     providers: Mapping[str, Provider]
-    _declared: Mapping[str, frozenset[str]] = attrs.field(init=False)
-
-    @_declared.default
-    def _declare(self) -> Mapping[str, frozenset[str]]:
-        return {
-            name: frozenset(info.model for info in provider.models())
-            for name, provider in self.providers.items()
-        }
+    _declared: Mapping[str, frozenset[str]] = attrs.field(
+        init=False, default=attrs.Factory(_declared_by, takes_self=True)
+    )
 
     def stream(self, call: ChatCall) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer at the provider that `call` means.

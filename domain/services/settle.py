@@ -2,6 +2,7 @@
 
 The record is written on the way out of the block, shielded and time-boxed, before control returns. An
 attempt counts as served from the moment its `Finished` passes: what the consumer does then is not its fault.
+A stream that just stops is turned into an error here, next to its maker.
 """
 
 import time
@@ -15,7 +16,7 @@ import anyio.lowlevel
 import attrs
 
 from domain.model.call import ChatCall
-from domain.model.errors import ChatError, ErrorReason
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.model.events import (
     CONTENT_EVENTS,
     ChatEvent,
@@ -57,8 +58,8 @@ class Settled:
     async def stream(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
         """Open the answer; leaving the block writes the record.
 
-        Nothing is written where no upstream was asked: the request made no
-        sense, or the provider lacks its key.
+        Nothing is written where no upstream was asked: before the answer
+        began, the request turned out to make no sense, or a key is missing.
         """
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()
@@ -73,6 +74,7 @@ class Settled:
             _Settlement(account, self.log, self.wall_clock),
             self.inner.stream(call) as events,
         ):
+            account.entered = True
             yield _Observed(events, account)
 
 
@@ -85,6 +87,8 @@ class _Account:
     credential_alias: str
     start_s: float
     deadline_s: float
+    entered: bool = False
+    raised: ChatError | None = None
     started: Started | None = None
     usage: Usage = NO_USAGE
     first_token_s: float | None = None
@@ -102,7 +106,7 @@ class _Account:
         if self.served is not None:
             return self.served
         error = exception if isinstance(exception, ChatError) else None
-        if error is not None and error.before_upstream:
+        if error is not None and error.before_upstream and self._is_own(error):
             return None
         outcome, reason = self._ending(now_s, exception)
         attempt = self._attempt(now_s, outcome, reason)
@@ -114,6 +118,10 @@ class _Account:
             )
         self.call.ledger.attempts.append(attempt)
         return attempt
+
+    def _is_own(self, error: ChatError) -> bool:
+        # Else it is of another call, which the user of this one made inside its block.
+        return not self.entered or error is self.raised
 
     def _ending(
         self, now_s: float, exception: BaseException | None
@@ -185,7 +193,18 @@ class _Observed(AsyncIterator[ChatEvent]):
     _account: _Account
 
     async def __anext__(self) -> ChatEvent:
-        event = await anext(self._events)
+        try:
+            event = await anext(self._events)
+        except ChatError as error:
+            self._account.raised = error
+            raise
+        except StopAsyncIteration:
+            if self._account.served is None:
+                raise ProviderFailure(
+                    "the answer broke off before it was finished",
+                    ErrorReason.PROVIDER_STREAM_TRUNCATED,
+                ) from None
+            raise
         kind = type(event)
         if kind in CONTENT_EVENTS:
             if self._account.first_token_s is None:

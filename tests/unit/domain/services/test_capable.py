@@ -1,0 +1,99 @@
+"""What a model does not take is refused, or dropped with a warning; never silently lost."""
+
+import attrs
+import pytest
+
+from domain.model.chat import ChatRequest, Media, Message, Role, UnsupportedParams
+from domain.model.errors import InvalidRequest
+from domain.model.events import CallWarning, WarningRaised
+from domain.model.model_info import Feature, ModelInfo
+from domain.services.capable import Capable
+from tests.support.core_model import ANSWER, STARTED, Upstream, ask, drain, question
+
+PLAIN = ModelInfo(provider="upstream", model="plain", features=frozenset())
+TUNED = attrs.evolve(question(), temperature=0.5, top_p=0.9, stop=("x",))
+IMAGE = Media(mime_type="image/png", data=b"png")
+
+
+def lenient(request: ChatRequest) -> ChatRequest:
+    return attrs.evolve(request, unsupported_params=UnsupportedParams.WARN_AND_DROP)
+
+
+def with_image(request: ChatRequest) -> ChatRequest:
+    return attrs.evolve(request, messages=(Message(role=Role.USER, parts=(IMAGE,)),))
+
+
+async def refusal(request: ChatRequest, info: ModelInfo = PLAIN) -> list[str]:
+    upstream = Upstream()
+    with pytest.raises(InvalidRequest) as caught:
+        async with Capable(upstream, info).stream(ask(request)):
+            pytest.fail("the block must not be entered")
+    assert upstream.opened == 0
+    return [each.field for each in caught.value.violations]
+
+
+async def test_every_part_that_is_not_taken_is_refused_by_its_path() -> None:
+    assert await refusal(with_image(TUNED)) == [
+        "temperature",
+        "top_p",
+        "stop",
+        "messages[0].parts[0]",
+    ]
+
+
+async def test_a_refusal_names_the_model_and_the_feature() -> None:
+    with pytest.raises(InvalidRequest, match=r"upstream/plain.*top_k"):
+        async with Capable(Upstream(), PLAIN).stream(ask(attrs.evolve(question(), top_k=3))):
+            pytest.fail("the block must not be entered")
+
+
+async def test_what_is_dropped_is_exactly_what_is_not_taken() -> None:
+    upstream = Upstream()
+    info = attrs.evolve(PLAIN, features=frozenset({Feature.TOP_P}))
+    async with Capable(upstream, info).stream(ask(lenient(TUNED))) as events:
+        await drain(events)
+    (call,) = upstream.calls
+    assert call.request == attrs.evolve(lenient(TUNED), temperature=None, stop=())
+
+
+async def test_warnings_come_right_after_the_start() -> None:
+    async with Capable(Upstream(), PLAIN).stream(ask(lenient(TUNED))) as events:
+        seen = await drain(events)
+    assert seen == [
+        STARTED,
+        *(
+            WarningRaised(
+                CallWarning(
+                    "PARAM_DROPPED", f"{field} is not supported by upstream/plain ({feature})"
+                )
+            )
+            for field, feature in [
+                ("temperature", "temperature"),
+                ("top_p", "top_p"),
+                ("stop", "stop"),
+            ]
+        ),
+        *ANSWER[1:],
+    ]
+
+
+async def test_content_is_refused_even_where_parameters_may_be_dropped() -> None:
+    assert await refusal(lenient(with_image(TUNED))) == ["messages[0].parts[0]"]
+
+
+@pytest.mark.parametrize("policy", UnsupportedParams)
+async def test_what_is_taken_passes_untouched(policy: UnsupportedParams) -> None:
+    upstream = Upstream()
+    call = ask(attrs.evolve(with_image(TUNED), unsupported_params=policy))
+    info = attrs.evolve(PLAIN, features=frozenset(Feature))
+    async with Capable(upstream, info).stream(call) as events:
+        assert await drain(events) == list(ANSWER)
+    assert upstream.calls == [call]
+
+
+async def test_the_lean_call_is_still_the_same_call() -> None:
+    upstream, call = Upstream(), ask(lenient(TUNED), request_id="mine")
+    async with Capable(upstream, PLAIN).stream(call):
+        pass
+    assert upstream.calls[0].request_id == "mine"
+    assert upstream.calls[0].ledger is call.ledger

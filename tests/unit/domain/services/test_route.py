@@ -1,0 +1,160 @@
+"""The way from a public name to a provider."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import pytest
+
+from domain.model.chat import ChatRequest
+from domain.model.errors import ErrorReason, InvalidRequest, ModelUnknown, NotConfigured
+from domain.model.model_info import Feature
+from domain.services.absent import Absent
+from domain.services.route import Routed
+from tests.support.core_model import ANSWER, Upstream, ask, drain, question
+
+
+@attrs.frozen
+class House:
+    """Several upstreams behind one model."""
+
+    upstreams: Mapping[str, Upstream]
+
+    @property
+    def model(self) -> Routed:
+        absent = Absent("gemini", "set GEMINI_API_KEY")
+        return Routed({**self.upstreams, "gemini": absent})
+
+    @property
+    def asked(self) -> list[tuple[str, str, str]]:
+        """Which upstream was asked, and for what."""
+        return [
+            (name, call.request.provider, call.request.model)
+            for name, upstream in self.upstreams.items()
+            for call in upstream.calls
+        ]
+
+
+def house() -> House:
+    return House(
+        {
+            "openai": Upstream(name="openai", declared=("gpt", "shared")),
+            "local": Upstream(name="local", declared=("tiny", "shared"), only_declared=True),
+            "router": Upstream(name="router", declared=("openai/gpt", "meta/llama")),
+        }
+    )
+
+
+def wanted(provider: str, model: str) -> ChatRequest:
+    return attrs.evolve(question(), provider=provider, model=model)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "served_by"),
+    [
+        ("openai", "gpt", ("openai", "gpt")),
+        ("openai", "brand-new", ("openai", "brand-new")),
+        ("openai", "openai/gpt", ("openai", "openai/gpt")),
+        ("", "openai/gpt", ("openai", "gpt")),
+        ("", "openai/brand-new", ("openai", "brand-new")),
+        ("", "openai/a/b", ("openai", "a/b")),
+        ("", "tiny", ("local", "tiny")),
+        ("", "meta/llama", ("router", "meta/llama")),
+        ("", "router/openai/gpt", ("router", "openai/gpt")),
+    ],
+)
+async def test_a_name_means_one_provider(
+    provider: str, model: str, served_by: tuple[str, str]
+) -> None:
+    it = house()
+    async with it.model.stream(ask(wanted(provider, model))) as events:
+        assert await drain(events) == list(ANSWER)
+    name, upstream_model = served_by
+    assert it.asked == [(name, name, upstream_model)]
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "says"),
+    [
+        ("nobody", "gpt", ["nobody", "gemini, local, openai, router"]),
+        ("", "nothing", ["nothing", "gemini, local, openai, router"]),
+        ("", "nobody/gpt", ["nobody/gpt"]),
+        ("", "openai/", ["openai/"]),
+        ("", "/gpt", ["/gpt"]),
+        ("", "", []),
+        ("", "shared", ["shared", "ambiguous", "local, openai"]),
+        ("local", "gpt", ["local", "gpt", "shared, tiny"]),
+        ("", "local/gpt", ["local", "gpt", "shared, tiny"]),
+    ],
+)
+async def test_a_name_that_means_none_or_several_is_unknown(
+    provider: str, model: str, says: Sequence[str]
+) -> None:
+    it = house()
+    with pytest.raises(ModelUnknown) as caught:
+        async with it.model.stream(ask(wanted(provider, model))):
+            pytest.fail("the block must not be entered")
+    assert caught.value.reason is ErrorReason.CALLER_MODEL_UNKNOWN
+    assert caught.value.before_upstream
+    assert [word for word in says if word not in caught.value.message] == []
+    assert it.asked == []
+
+
+async def test_the_call_keeps_its_identity_and_its_ledger() -> None:
+    it, call = house(), ask(wanted("", "openai/gpt"), request_id="mine")
+    async with it.model.stream(call):
+        pass
+    (asked,) = it.upstreams["openai"].calls
+    assert asked.ledger is call.ledger
+    assert attrs.evolve(asked, request=call.request) == call
+
+
+async def test_what_the_model_lacks_is_refused() -> None:
+    it = House({"openai": Upstream(name="openai", features=frozenset())})
+    with pytest.raises(InvalidRequest, match="top_k"):
+        async with it.model.stream(ask(attrs.evolve(wanted("openai", "m"), top_k=1))):
+            pytest.fail("the block must not be entered")
+
+
+async def test_a_provider_without_its_key_tells_the_remedy_first() -> None:
+    request = attrs.evolve(wanted("gemini", "any"), top_k=1)
+    with pytest.raises(NotConfigured, match="GEMINI_API_KEY") as caught:
+        async with house().model.stream(ask(request)):
+            pytest.fail("the block must not be entered")
+    assert caught.value.reason is ErrorReason.PROVIDER_NOT_CONFIGURED
+    assert caught.value.before_upstream
+
+
+def test_an_absent_provider_shows_no_models_but_takes_everything() -> None:
+    absent = Absent("gemini", "set GEMINI_API_KEY")
+    assert absent.models() == ()
+    info = absent.info("any")
+    assert info is not None
+    assert (info.provider, info.model, info.features) == ("gemini", "any", frozenset(Feature))
+
+
+def test_all_models_are_listed_by_provider() -> None:
+    listed = [(each.provider, each.model) for each in house().model.models()]
+    assert listed == [
+        ("local", "tiny"),
+        ("local", "shared"),
+        ("openai", "gpt"),
+        ("openai", "shared"),
+        ("router", "openai/gpt"),
+        ("router", "meta/llama"),
+    ]
+
+
+def test_one_providers_models_are_listed() -> None:
+    routed = house().model
+    assert [each.model for each in routed.models("local")] == ["tiny", "shared"]
+    assert list(routed.models("gemini")) == []
+
+
+def test_an_unknown_providers_models_are_unknown() -> None:
+    with pytest.raises(ModelUnknown, match="nobody"):
+        house().model.models("nobody")
+
+
+def test_a_house_without_providers_says_so() -> None:
+    with pytest.raises(ModelUnknown, match="none"):
+        Routed({}).stream(ask())

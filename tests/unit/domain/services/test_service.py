@@ -1,0 +1,104 @@
+"""The whole service, in process."""
+
+import attrs
+import pytest
+
+from domain.model.call import ChatCall, Delivery
+from domain.model.chat import ChatRequest
+from domain.model.errors import ErrorReason, InvalidRequest, ProviderFailure, ServiceFailure
+from domain.model.events import FinishReason, TextDelta
+from domain.model.usage import AttemptOutcome
+from domain.services.route import Routed
+from domain.services.service import Service
+from domain.services.settle import Settled
+from ports.chat_model import ChatModel
+from tests.support.core_model import (
+    ANSWER,
+    STARTED,
+    SlowLog,
+    Upstream,
+    ask,
+    drain,
+    question,
+)
+
+
+def service(upstream: Upstream) -> Service:
+    return Service(Routed({"upstream": upstream}))
+
+
+def test_the_service_has_the_one_shape() -> None:
+    model: ChatModel = service(Upstream())
+    assert callable(model.stream)
+
+
+async def test_a_stream_passes_through() -> None:
+    upstream = Upstream()
+    async with service(upstream).stream(ask(question())) as events:
+        assert await drain(events) == list(ANSWER)
+    assert upstream.calls[0].delivery is Delivery.STREAMED
+    assert upstream.closed == 1
+
+
+async def test_a_whole_answer_is_not_streamed_on_the_way() -> None:
+    upstream, call = Upstream(), ask(question())
+    response = await service(upstream).answer(call)
+    assert (response.content, response.finish_reason) == ("Hello world", FinishReason.STOP)
+    assert upstream.calls[0].delivery is Delivery.WHOLE
+    assert call.delivery is Delivery.STREAMED
+    assert upstream.closed == 1
+
+
+async def test_all_that_is_wrong_is_named_at_once_and_nothing_is_tried() -> None:
+    upstream = Upstream()
+    nonsense = ChatRequest(model="", messages=(), temperature=float("nan"), top_k=0)
+    with pytest.raises(InvalidRequest) as caught:
+        await service(upstream).answer(ask(nonsense))
+    fields = [each.field for each in caught.value.violations]
+    assert fields == ["model", "messages", "temperature", "top_k"]
+    assert all(field in caught.value.message for field in fields)
+    assert upstream.opened == 0
+
+
+def test_nonsense_is_refused_before_the_model_is_looked_up() -> None:
+    with pytest.raises(InvalidRequest):
+        service(Upstream()).stream(ask(ChatRequest(model="nobody/x", messages=())))
+
+
+async def test_an_answer_that_just_stops_is_no_answer() -> None:
+    with pytest.raises(ServiceFailure) as caught:
+        await service(Upstream([STARTED, TextDelta("half")])).answer(ask(question()))
+    assert caught.value.reason is ErrorReason.SERVICE_INTERNAL
+
+
+async def test_what_ended_the_call_comes_out_as_itself() -> None:
+    broken = ProviderFailure("broken", ErrorReason.PROVIDER_OVERLOADED)
+    with pytest.raises(ProviderFailure) as caught:
+        await service(Upstream([STARTED, broken])).answer(ask(question()))
+    assert caught.value is broken
+
+
+async def test_a_settled_answer_names_its_attempt() -> None:
+    upstream, log = Upstream(), SlowLog()
+    settled = Settled(upstream, "upstream", log)
+
+    @attrs.frozen
+    class Whole:
+        """A provider that is accounted for."""
+
+        name: str = "upstream"
+        models = upstream.models
+        info = upstream.info
+        stream = settled.stream
+
+    call: ChatCall = ask(question())
+    response = await Service(Routed({"upstream": Whole()})).answer(call)
+    (attempt,) = response.attempts
+    assert attempt.outcome is AttemptOutcome.SERVED
+    assert [record.attempt for record in log.records] == [attempt] == call.ledger.attempts
+
+
+def test_models_are_those_of_the_house() -> None:
+    it = service(Upstream(declared=("a", "b")))
+    assert [each.model for each in it.models()] == ["a", "b"]
+    assert it.models("upstream") == it.models()
