@@ -54,9 +54,8 @@ class Capable:
                 *(FieldViolation(each.field, self._sentence(each)) for each in refused)
             )
         request = call.request
-        for each in found:
-            if each.drop is not None:
-                request = each.drop(request)
+        for without in (each.drop for each in found if each.drop is not None):
+            request = without(request)
         return attrs.evolve(call, request=request)
 
     def _sentence(self, each: Unsupported) -> str:

@@ -121,7 +121,7 @@ class _Account:
 
     def _is_own(self, error: ChatError) -> bool:
         # Else it is of another call, which the user of this one made inside its block.
-        return not self.entered or error is self.raised
+        return not self.entered or (error is self.raised and self.started is None)
 
     def _ending(
         self, now_s: float, exception: BaseException | None

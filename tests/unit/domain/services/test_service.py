@@ -1,9 +1,8 @@
 """The whole service, in process."""
 
-import attrs
 import pytest
 
-from domain.model.call import ChatCall, Delivery
+from domain.model.call import Delivery
 from domain.model.chat import ChatRequest
 from domain.model.errors import ErrorReason, InvalidRequest, ProviderFailure, ServiceFailure
 from domain.model.events import FinishReason, TextDelta
@@ -11,6 +10,7 @@ from domain.model.usage import AttemptOutcome
 from domain.services.route import Routed
 from domain.services.service import Service
 from domain.services.settle import Settled
+from domain.services.stacked import Stacked
 from ports.chat_model import ChatModel
 from tests.support.core_model import (
     ANSWER,
@@ -79,20 +79,9 @@ async def test_what_ended_the_call_comes_out_as_itself() -> None:
 
 
 async def test_a_settled_answer_names_its_attempt() -> None:
-    upstream, log = Upstream(), SlowLog()
-    settled = Settled(upstream, "upstream", log)
-
-    @attrs.frozen
-    class Whole:
-        """A provider that is accounted for."""
-
-        name: str = "upstream"
-        models = upstream.models
-        info = upstream.info
-        stream = settled.stream
-
-    call: ChatCall = ask(question())
-    response = await Service(Routed({"upstream": Whole()})).answer(call)
+    upstream, log, call = Upstream(), SlowLog(), ask(question())
+    stacked = Stacked(upstream, Settled(upstream, "upstream", log))
+    response = await Service(Routed({"upstream": stacked})).answer(call)
     (attempt,) = response.attempts
     assert attempt.outcome is AttemptOutcome.SERVED
     assert [record.attempt for record in log.records] == [attempt] == call.ledger.attempts
@@ -102,3 +91,15 @@ def test_models_are_those_of_the_house() -> None:
     it = service(Upstream(declared=("a", "b")))
     assert [each.model for each in it.models()] == ["a", "b"]
     assert it.models("upstream") == it.models()
+
+
+async def test_a_stack_answers_through_its_top_and_knows_what_its_provider_knows() -> None:
+    bottom, top = Upstream(declared=("a",), only_declared=True), Upstream()
+    stacked = Stacked(bottom, top)
+    async with stacked.stream(ask()) as events:
+        assert await drain(events) == list(ANSWER)
+    assert (bottom.opened, top.opened) == (0, 1)
+    assert stacked.name == bottom.name
+    assert stacked.models() == bottom.models()
+    assert stacked.info("a") == bottom.info("a")
+    assert stacked.info("b") is None

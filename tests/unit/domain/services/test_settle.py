@@ -320,6 +320,29 @@ async def test_nothing_is_written_where_the_first_step_finds_that_none_can_be_as
     assert call.ledger.attempts == []
 
 
+@pytest.mark.parametrize("error", BEFORE, ids=lambda make: type(make()).__name__)
+async def test_a_provider_may_find_out_late_that_it_cannot_ask(
+    error: Callable[[], ChatError],
+) -> None:
+    it, call = world(error()), ask()
+    with pytest.raises(ChatError):
+        async with it.model.stream(call) as events:
+            await drain(events)
+    assert it.log.begun == []
+    assert call.ledger.attempts == []
+
+
+@pytest.mark.parametrize("error", BEFORE, ids=lambda make: type(make()).__name__)
+async def test_once_the_answer_began_there_is_something_to_account_for(
+    error: Callable[[], ChatError],
+) -> None:
+    it = world(STARTED, error())
+    with pytest.raises(ChatError):
+        async with it.model.stream(ask()) as events:
+            await drain(events)
+    assert it.attempt.outcome is AttemptOutcome.FAILED
+
+
 async def test_a_model_that_the_provider_itself_does_not_know_was_asked_for() -> None:
     it = world(entry=[ModelUnknown("no such model", upstream_status=404)])
     with pytest.raises(ModelUnknown):
