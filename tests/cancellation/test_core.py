@@ -1,5 +1,8 @@
 """The core, cancelled at every await: everything is given back and settled before control returns."""
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
 import anyio
 import anyio.lowlevel
 import attrs
@@ -8,7 +11,7 @@ import pytest
 from domain.model.call import ChatCall
 from domain.model.chat import UnsupportedParams
 from domain.model.errors import ErrorReason, ProviderFailure
-from domain.model.events import TextDelta
+from domain.model.events import ChatEvent, TextDelta
 from domain.model.model_info import Feature
 from domain.model.usage import AttemptOutcome
 from domain.policy.patience import Patience
@@ -17,6 +20,7 @@ from domain.services.fan_out import fan_out
 from domain.services.route import Routed
 from domain.services.service import Service
 from domain.services.settle import Settled
+from domain.services.stacked import Stacked
 from ports.chat_model import ChatModel
 from tests.support.core_cancel import Cut, cancel_at_every_await
 from tests.support.core_model import (
@@ -77,20 +81,14 @@ def test_a_settled_call_leaves_one_record_wherever_it_is_cancelled() -> None:
 def test_a_call_through_the_whole_service_leaves_one_record_wherever_it_is_cancelled() -> None:
     async def scenario(cut: Cut) -> None:
         world = World()
-
-        @attrs.frozen
-        class Provider:
-            name: str = "upstream"
-            models = world.upstream.models
-            stream = world.settled.stream
-            info = Upstream(features=frozenset(Feature) - {Feature.TOP_K}).info
-
+        world.upstream.features = frozenset(Feature) - {Feature.TOP_K}
+        provider = Stacked(world.upstream, world.settled)
         request = attrs.evolve(
             question(), top_k=3, unsupported_params=UnsupportedParams.WARN_AND_DROP
         )
         call = ask(request)
         with cut.here():
-            response = await Service(Routed({"upstream": Provider()})).answer(call)
+            response = await Service(Routed({"upstream": provider})).answer(call)
             assert response.content == "ab"
             assert [each.code for each in response.warnings] == ["PARAM_DROPPED"]
         world.check(call, cut)
@@ -121,7 +119,9 @@ def test_a_failing_answer_among_several_harms_nothing_wherever_they_are_cancelle
         good: ChatModel
         bad: ChatModel
 
-        def stream(self, call: ChatCall, /):  # type: ignore[no-untyped-def]
+        def stream(
+            self, call: ChatCall, /
+        ) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
             return (self.bad if call.request_id == "1" else self.good).stream(call)
 
     async def scenario(cut: Cut) -> None:

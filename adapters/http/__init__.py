@@ -1,0 +1,1 @@
+"""The one HTTP driver: plays any codec over any httpx transport."""

@@ -1,0 +1,108 @@
+"""Where a provider is and how it knows us.
+
+Law: a secret is in the header that carries it and nowhere else; no representation and no error shows
+it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+
+import attrs
+import httpx
+
+from adapters.wire.codec import WireRequest
+from adapters.wire.failures import presentable
+from domain.model.errors import ChatError
+
+USER_AGENT = "llmservice"
+
+
+@attrs.frozen
+class Credential:
+    """A key.
+
+    Attributes:
+        alias: What records and logs call it.
+        secret: Shown nowhere.
+    """
+
+    alias: str
+    secret: str = attrs.field(repr=False)
+
+
+def bearer(credential: Credential) -> Mapping[str, str]:
+    """Return the headers that show `credential` as most providers want it."""
+    return {"authorization": f"Bearer {credential.secret}"}
+
+
+def _trimmed(url: str) -> str:
+    return url.rstrip("/")
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One provider's address.
+
+    Attributes:
+        base_url: Up to where a codec's paths begin, e.g. ``https://host/v1``.
+        credential: ``None``: the provider wants none.
+        authorization: Gives the headers that show the credential.
+        headers: Sent with every request; names in lower case.
+    """
+
+    base_url: str = attrs.field(converter=_trimmed)
+    credential: Credential | None = None
+    authorization: Callable[[Credential], Mapping[str, str]] = bearer
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    _raw: tuple[tuple[bytes, bytes], ...] = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(lambda self: tuple(_raw(self)), True),
+    )
+
+    def request(self, wire: WireRequest, timeouts: Mapping[str, float | None]) -> httpx.Request:
+        """Return `wire` as a request to this address.
+
+        Args:
+            wire: What the codec made.
+            timeouts: connect, read, write and pool, in seconds.
+        """
+        headers = [*self._raw, (b"content-length", b"%d" % len(wire.body))]
+        headers += ((name.encode(), value.encode()) for name, value in wire.headers.items())
+        return httpx.Request(
+            "POST",
+            _url(self.base_url + wire.path),
+            headers=httpx.Headers(headers),
+            # A stream is taken as it is; `content` would look everything up again, for 10 us.
+            stream=httpx.ByteStream(wire.body),
+            extensions={"timeout": timeouts},
+        )
+
+    def discreet(self, error: ChatError) -> ChatError:
+        """Return `error` without our secret, should the provider have said it."""
+        if self.credential is not None and self.credential.secret in error.message:
+            error.message = presentable(error.message, [self.credential.secret])
+            error.args = (error.message,)
+        return error
+
+
+def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:
+    shown = {} if endpoint.credential is None else endpoint.authorization(endpoint.credential)
+    fixed = {
+        "host": _url(endpoint.base_url).netloc.decode("ascii"),
+        "user-agent": USER_AGENT,
+        "accept": "*/*",
+        # Answers are small, and a compressed stream would come in lumps.
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        **endpoint.headers,
+        **shown,
+    }
+    for name, value in fixed.items():
+        yield name.encode("ascii"), value.encode()
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)

@@ -1,0 +1,120 @@
+"""A streamed answer's events, read as they are asked for.
+
+Laws: a timeout opens and closes within one read, and there is none where an event is ready; silence is
+measured between events, so that bytes which mean nothing do not break it; of `TURN` events that were
+ready one lets other tasks have their turn, and every read does; what was said before an error is given
+before it.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from adapters.http.endpoint import Endpoint
+from adapters.http.translation import AWAITING, READING
+from adapters.http.upstream import Upstream
+from adapters.wire.codec import StreamDecoder
+from adapters.wire.failures import truncated
+from domain.model.errors import ChatError
+from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, Started, WarningRaised
+from domain.policy.patience import Patience
+
+TURN = 16
+"""Events given in a row before other tasks get their turn."""
+
+
+@attrs.define(eq=False)
+class Given(AsyncIterator[ChatEvent]):
+    """The iterator of events that are all there."""
+
+    _ready: deque[ChatEvent]
+    _given: int = 0
+
+    async def __anext__(self) -> ChatEvent:
+        if not self._ready:
+            raise StopAsyncIteration
+        self._given += 1
+        if self._given % TURN == 0:
+            await anyio.lowlevel.checkpoint()
+        return self._ready.popleft()
+
+
+@attrs.define(eq=False)
+class Events(AsyncIterator[ChatEvent]):
+    """The iterator of one streamed answer.
+
+    Attributes:
+        until_s: When the wait for the first content ends, on the event loop's clock.
+        warnings: Given after `Started`.
+        finished: Whether `Finished` has been read.
+    """
+
+    _upstream: Upstream
+    _decoder: StreamDecoder
+    _endpoint: Endpoint
+    _patience: Patience
+    _until_s: float
+    _warnings: Sequence[WarningRaised] = ()
+    finished: bool = False
+    _content_seen: bool = False
+    _failure: ChatError | None = None
+    _ready: deque[ChatEvent] = attrs.field(factory=deque)
+    _given: int = 0
+
+    async def __anext__(self) -> ChatEvent:
+        if not self._ready:
+            await self._fill()
+        else:
+            self._given += 1
+            if self._given == TURN:
+                self._given = 0
+                await anyio.lowlevel.checkpoint()
+        return self._ready.popleft()
+
+    async def _fill(self) -> None:
+        """Read until something is ready."""
+        self._given = 0
+        until_s = (
+            anyio.current_time() + self._patience.idle_s if self._content_seen else self._until_s
+        )
+        while not self._ready:
+            if self._failure is not None:
+                raise self._failure
+            if self.finished:
+                raise StopAsyncIteration
+            data = await self._read(until_s)
+            if data:
+                self._take(self._decoder.feed(data))
+            else:
+                self._end()
+
+    async def _read(self, until_s: float) -> bytes:
+        with (
+            anyio.CancelScope(deadline=until_s),
+            READING if self._content_seen else AWAITING,
+        ):
+            return await self._upstream.read()
+        raise self._patience.idle() if self._content_seen else self._patience.no_first_token()
+
+    def _end(self) -> None:
+        self._take(self._decoder.end())
+        if not (self.finished or self._failure):
+            self._failure = truncated("it ended without an end")
+
+    def _take(self, events: Iterable[ChatEvent]) -> None:
+        ready = self._ready
+        try:
+            for event in events:
+                ready.append(event)
+                kind = type(event)
+                if kind in CONTENT_EVENTS:
+                    self._content_seen = True
+                elif kind is Started:
+                    ready.extend(self._warnings)
+                elif kind is Finished:
+                    self.finished = True
+        except ChatError as error:
+            self._failure = self._endpoint.discreet(error)

@@ -1,0 +1,68 @@
+"""What goes wrong on the way to a provider, in the core's words: one table for each stage of a call.
+
+Law: whether content has been given decides between "could not be reached" and "broke off"; a connection
+that we cannot have because there are too many is our fault.
+"""
+
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+
+import attrs
+import httpx
+
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure, ServiceFailure
+
+
+@attrs.frozen
+class Stage:
+    """A block whose errors are translated. Holds nothing, so one serves all calls.
+
+    Attributes:
+        happened: How a message about it begins.
+        reasons: By kind of error; the nearest ancestor counts.
+    """
+
+    happened: str
+    reasons: Mapping[type[Exception], ErrorReason]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, httpx.TransportError):
+            raise self._meaning(error) from error
+
+    def _meaning(self, error: httpx.TransportError) -> ChatError:
+        ancestors = type(error).__mro__
+        reason = next(self.reasons[kind] for kind in ancestors if kind in self.reasons)
+        message = f"{self.happened}: {str(error) or type(error).__name__}"
+        if reason.name.startswith("SERVICE_"):
+            return ServiceFailure(message, reason)
+        # A certificate does not become good by asking again.
+        distrusted = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        return ProviderFailure(message, reason, retryable=False if distrusted else None)
+
+
+_OURS: Mapping[type[Exception], ErrorReason] = {
+    httpx.PoolTimeout: ErrorReason.SERVICE_OVERLOADED,
+    httpx.LocalProtocolError: ErrorReason.SERVICE_INTERNAL,
+    httpx.UnsupportedProtocol: ErrorReason.PROVIDER_NOT_CONFIGURED,
+}
+OPENING = Stage(
+    "the provider could not be reached",
+    {**_OURS, httpx.TransportError: ErrorReason.PROVIDER_CONNECTION_FAILED},
+)
+AWAITING = Stage(
+    "the provider's answer did not begin",
+    {**_OURS, httpx.TransportError: ErrorReason.PROVIDER_CONNECTION_FAILED},
+)
+READING = Stage(
+    "the provider's answer broke off",
+    {**_OURS, httpx.TransportError: ErrorReason.PROVIDER_STREAM_TRUNCATED},
+)

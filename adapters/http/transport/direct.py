@@ -1,0 +1,154 @@
+"""Direct connections to providers, as an httpx transport.
+
+Laws: whoever holds a response closes its stream; if the body was read to its end the connection waits
+for the next request, otherwise it is closed before control returns. A request is written once: a
+connection that the server has closed meanwhile is found out before writing, and after that nobody can
+know what was done with the request.
+
+Source: RFC 9112
+"""
+
+from collections.abc import AsyncIterator, Mapping
+
+import anyio
+import attrs
+import httpx
+
+from adapters.http.transport.connection import READ_BYTES, Connect, Connection, Origin
+from adapters.http.transport.patience import timeouts_of, within
+from adapters.http.transport.pool import Limits, Pool
+from adapters.http.transport.translation import RECEIVING, SENDING
+from adapters.http.transport.wire import ResponseReader, request_bytes
+
+_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+
+@attrs.define(eq=False)
+class DirectTransport(httpx.AsyncBaseTransport):
+    """Sends requests over connections of its own; `open_transport` opens and closes it.
+
+    Attributes:
+        opened: Every open connection, busy and idle.
+    """
+
+    _connect: Connect
+    _limits: Limits
+    opened: set[Connection] = attrs.field(factory=set)
+    _pools: dict[tuple[str, str, int | None], Pool] = attrs.field(factory=dict)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; return when the head of the response is there.
+
+        Raises:
+            httpx.TransportError: It did not work out; no connection is held.
+        """
+        stream = request.stream
+        body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else await request.aread()
+        data, timeouts = request_bytes(request, body), timeouts_of(request)
+        pool = self._pool(request.url)
+        connection = await pool.acquire(timeouts)
+        answer = Answer(pool, connection, timeouts.get("read"))
+        try:
+            await answer.begin(data, timeouts.get("write"))
+        finally:
+            if not answer.reader.head_complete:
+                await answer.aclose()
+        reader = answer.reader
+        return httpx.Response(reader.status, headers=reader.headers, stream=answer)
+
+    async def aclose(self) -> None:
+        """Close every connection, busy ones too."""
+        while self.opened:
+            await self.opened.pop().abort()
+
+    def _pool(self, url: httpx.URL) -> Pool:
+        key = (url.scheme, url.host, url.port)
+        pool = self._pools.get(key)
+        if pool is None:
+            port = _PORTS.get(url.scheme)
+            if port is None:
+                raise httpx.UnsupportedProtocol(f"no protocol {url.scheme!r}")
+            origin = Origin(url.scheme, url.host, url.port or port)
+            pool = self._pools[key] = Pool(origin, self._connect, self._limits, self.opened)
+        return pool
+
+
+@attrs.define(eq=False)
+class Answer(httpx.AsyncByteStream):
+    """A response while it is read: the body's iterator and, at its end, the way back to the pool."""
+
+    _pool: Pool
+    _connection: Connection
+    _read_s: float | None
+    reader: ResponseReader = attrs.field(factory=ResponseReader)
+    _sent: bool = False
+    _held: bool = True
+
+    async def begin(self, data: bytes, write_s: float | None) -> None:
+        """Send `data` and read the head of the response."""
+        try:
+            with SENDING, within(write_s):
+                await self._connection.stream.send(data)
+            self._sent = True
+        except httpx.WriteError as error:
+            # A server that refuses a long body may answer, and close before it has read it all.
+            await self._refusal(error)
+        while not self.reader.head_complete:
+            await self._receive()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body: what one read from the socket brought."""
+        while True:
+            data = self.reader.take()
+            if self.reader.complete and self._held:
+                await self._give_back()
+            if data:
+                return data
+            if self.reader.complete:
+                raise StopAsyncIteration
+            await self._receive()
+
+    async def aclose(self) -> None:
+        """Give the connection up, in the way that the state of the body allows."""
+        if self._held:
+            await self._give_back()
+
+    async def _refusal(self, error: httpx.WriteError) -> None:
+        try:
+            while not self.reader.head_complete:
+                await self._receive()
+        except httpx.TransportError:
+            raise error from None
+
+    async def _receive(self) -> None:
+        done = False
+        try:
+            with RECEIVING, within(self._read_s):
+                try:
+                    data = await self._connection.stream.receive(READ_BYTES)
+                except anyio.EndOfStream:
+                    data = b""
+            if data:
+                self.reader.feed(data)
+            else:
+                self.reader.end()
+            done = True
+        finally:
+            if not done and self._held:
+                await self._let_go()
+
+    async def _give_back(self) -> None:
+        if self._sent and self.reader.complete and self.reader.keeps_alive:
+            self._held = False
+            self._pool.release(self._connection)
+            await self._pool.trim()
+        else:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._held = False
+        self.reader.abandon()
+        await self._pool.discard(self._connection)

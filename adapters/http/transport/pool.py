@@ -1,0 +1,117 @@
+"""The connections to one origin: a stack of idle ones, and a bound on all.
+
+Laws: who waits longest is served first; the connection used last is used next, so that the others can
+expire; a connection that the server has closed is not used; none is lost, whatever way a block is left.
+There are never more than `Limits.connections`, because a new one is opened only where none is idle.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import attrs
+
+from adapters.http.transport.connection import Connect, Connection, Origin
+from adapters.http.transport.patience import within
+from adapters.http.transport.translation import CONNECTING, WAITING
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How many connections, and how long.
+
+    Attributes:
+        connections: To one origin, busy and idle.
+        idle_connections: Kept to one origin for later.
+        idle_s: Longest that one is kept unused, in seconds.
+    """
+
+    connections: int = 1_000
+    idle_connections: int = 256
+    idle_s: float = 60.0
+
+
+@attrs.define(eq=False)
+class Pool:
+    """Connections to one origin.
+
+    Attributes:
+        opened: Every open connection there is, of all pools; it is told of each.
+    """
+
+    _origin: Origin
+    _connect: Connect
+    _limits: Limits
+    opened: set[Connection]
+    _idle: deque[Connection] = attrs.field(factory=deque)
+    _slots: anyio.Semaphore = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: anyio.Semaphore(self._limits.connections, fast_acquire=True),
+            takes_self=True,
+        ),
+    )
+
+    async def acquire(self, timeouts: Mapping[str, Any]) -> Connection:
+        """Return a connection for one exchange; `release` or `discard` gives it back.
+
+        Raises:
+            httpx.TransportError: No connection could be made, or none became free in time.
+        """
+        await self._wait(timeouts.get("pool"))
+        connection = None
+        try:
+            connection = await self._fit() or await self._open(timeouts.get("connect"))
+        finally:
+            if connection is None:
+                self._slots.release()
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Take back a connection that is fit for another exchange."""
+        connection.idle_since_s = anyio.current_time()
+        self._idle.append(connection)
+        self._slots.release()
+
+    async def discard(self, connection: Connection) -> None:
+        """Close a connection that is not; it is closed even where this raises."""
+        self.opened.discard(connection)
+        self._slots.release()
+        await connection.abort()
+
+    async def trim(self) -> None:
+        """Close idle connections that are too many or too old."""
+        limit = self._limits
+        while self._idle and (
+            len(self._idle) > limit.idle_connections
+            or self._idle[0].idle_since_s < anyio.current_time() - limit.idle_s
+        ):
+            await self._drop(self._idle.popleft())
+
+    async def _wait(self, limit_s: float | None) -> None:
+        try:
+            self._slots.acquire_nowait()
+        except anyio.WouldBlock:
+            with WAITING, within(limit_s):
+                await self._slots.acquire()
+
+    async def _fit(self) -> Connection | None:
+        """Return an idle connection that is still good; None: there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            age_s = anyio.current_time() - connection.idle_since_s
+            if age_s <= self._limits.idle_s and not connection.is_stale():
+                return connection
+            await self._drop(connection)
+        return None
+
+    async def _drop(self, connection: Connection) -> None:
+        self.opened.discard(connection)
+        await connection.abort()
+
+    async def _open(self, limit_s: float | None) -> Connection:
+        with CONNECTING, within(limit_s):
+            connection = Connection(await self._connect(self._origin))
+        self.opened.add(connection)
+        return connection

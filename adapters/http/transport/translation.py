@@ -1,0 +1,42 @@
+"""What goes wrong at a socket, in httpx's words: one table for each thing that we do with it."""
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import anyio
+import attrs
+import httpx
+
+
+@attrs.frozen
+class Translated:
+    """A block whose errors are translated; the first entry that fits wins. Holds nothing, so one serves all.
+
+    Attributes:
+        table: Kinds of error, and what they become.
+    """
+
+    table: Sequence[tuple[tuple[type[Exception], ...], type[httpx.TransportError]]]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        for kinds, meaning in self.table:
+            if isinstance(error, kinds):
+                raise meaning(str(error) or type(error).__name__) from error
+
+
+_GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
+
+CONNECTING = Translated((((TimeoutError,), httpx.ConnectTimeout), (_GONE, httpx.ConnectError)))
+SENDING = Translated((((TimeoutError,), httpx.WriteTimeout), (_GONE, httpx.WriteError)))
+RECEIVING = Translated((((TimeoutError,), httpx.ReadTimeout), (_GONE, httpx.ReadError)))
+WAITING = Translated((((TimeoutError,), httpx.PoolTimeout),))

@@ -1,0 +1,79 @@
+"""One answer on its way in: its head, and its body piece by piece.
+
+Laws: closing closes the connection, unless the body was read to its end; nothing that httpx began is
+left for the garbage collector to finish.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+
+import anyio
+import attrs
+import httpx
+
+from adapters.wire.codec import ResponseHead
+
+CLOSE_S = 2.0
+"""Longest that closing may take, in seconds; ours takes no time, another transport's may."""
+DRAIN_S = 0.05
+"""How long the end of a body is waited for when all of the answer is there, in seconds."""
+DRAIN_BYTES = 16 * 1024
+
+
+@attrs.define(eq=False)
+class Upstream:
+    """One answer.
+
+    Attributes:
+        ended: Whether the body was read to its end.
+    """
+
+    response: httpx.Response
+    ended: bool = False
+    _chunks: AsyncIterator[bytes] | None = None
+
+    @property
+    def head(self) -> ResponseHead:
+        """Status and headers."""
+        headers = self.response.headers.raw
+        return ResponseHead(
+            self.response.status_code,
+            {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
+        )
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body; empty: it has ended.
+
+        Raises:
+            httpx.TransportError: It broke off.
+        """
+        if self._chunks is None:
+            self._chunks = aiter(self._stream)
+        async for chunk in self._chunks:
+            if chunk:
+                return chunk
+        self.ended = True
+        return b""
+
+    async def drain(self) -> None:
+        """Read a short rest, so that the connection can be used again; how it ends is of no interest."""
+        left = DRAIN_BYTES
+        with anyio.move_on_after(DRAIN_S), suppress(httpx.TransportError):
+            while left > 0 and not self.ended:
+                left -= len(await self.read())
+
+    async def aclose(self) -> None:
+        """Close the answer; the connection is closed when this returns or raises."""
+        if self.ended:
+            await self._stream.aclose()
+            return
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            # Other transports read through generators; ours is an object.
+            if isinstance(self._chunks, AsyncGenerator):
+                await self._chunks.aclose()
+            await self._stream.aclose()
+
+    @property
+    def _stream(self) -> httpx.AsyncByteStream:
+        assert isinstance(self.response.stream, httpx.AsyncByteStream)
+        return self.response.stream

@@ -1,0 +1,1 @@
+"""Providers: each a codec, which is pure functions and tables."""

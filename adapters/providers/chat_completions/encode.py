@@ -1,0 +1,126 @@
+"""A call as a Chat Completions request.
+
+Laws: the body is the same bytes for the same call; a schema goes into it byte for byte; what the
+dialect cannot say is refused, or dropped with a warning where the caller allows it, and never silently
+lost.
+
+Options (`provider_options` under the provider's name) are merged last and at the top level: a key
+replaces the whole field of that name. What decides whom is asked and how the answer is read is not
+theirs to set.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from adapters.providers.chat_completions.dialect import Dialect
+from adapters.providers.chat_completions.draft import Draft
+from adapters.providers.chat_completions.messages import messages
+from adapters.providers.chat_completions.tools import tool_fields
+from adapters.wire.codec import WireRequest
+from domain.model.call import ChatCall, Delivery
+from domain.model.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat
+from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.json_value import Json
+from domain.model.model_info import Feature
+
+
+def encode(call: ChatCall, dialect: Dialect) -> WireRequest:
+    """Return the request for `call`.
+
+    Raises:
+        InvalidRequest: Names every part that cannot be said.
+    """
+    request = call.request
+    draft = Draft(dialect, request.unsupported_params)
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": messages(request.messages, draft),
+    }
+    body.update(_parameters(request, draft))
+    body.update(tool_fields(request, draft))
+    body.update(_format(request, draft))
+    if request.cache_control is not None:
+        body.update(draft.mark(request.cache_control, "cache_control"))
+    if call.delivery is Delivery.STREAMED:
+        body["stream"] = True
+        if dialect.stream_options is not None:
+            body["stream_options"] = dialect.stream_options
+    options = request.provider_options.get(dialect.name, {})
+    for key in sorted(dialect.reserved & options.keys()):
+        draft.refuse(f"provider_options.{dialect.name}.{key}", "is set by the service itself")
+    if draft.violations:
+        raise InvalidRequest(*draft.violations)
+    return WireRequest(
+        path=dialect.path, body=_bytes({**body, **options}), warnings=tuple(draft.warnings)
+    )
+
+
+def _bytes(body: dict[str, Any]) -> bytes:
+    try:
+        # Options come out of a protobuf map, which has no order of its own.
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise InvalidRequest(
+            FieldViolation("request", f"cannot be written as JSON: {error}")
+        ) from None
+
+
+def _parameters(request: ChatRequest, draft: Draft) -> dict[str, Json]:
+    dialect = draft.dialect
+    fields: dict[str, Json] = {}
+    for field, feature, value_of in _PARAMETERS:
+        value = value_of(request)
+        if value is None:
+            continue
+        if feature in dialect.features:
+            fields[field] = value
+        else:
+            draft.lack(field, f"cannot be asked of {dialect.name}")
+    if request.max_tokens is not None:
+        fields[dialect.max_tokens_field] = request.max_tokens
+    if request.end_user:
+        fields[dialect.end_user_field] = request.end_user
+    if request.reasoning is not None:
+        fields.update(_reasoning(request, draft))
+    return fields
+
+
+def _reasoning(request: ChatRequest, draft: Draft) -> dict[str, Json]:
+    config, dialect = request.reasoning, draft.dialect
+    assert config is not None
+    if config.budget_tokens is not None and Feature.REASONING_BUDGET not in dialect.features:
+        draft.lack("reasoning.budget_tokens", f"cannot be asked of {dialect.name}")
+    if config.effort is not None and Feature.REASONING_EFFORT not in dialect.features:
+        draft.lack("reasoning.effort", f"cannot be asked of {dialect.name}")
+        return {}
+    return dict(dialect.reasoning(config))
+
+
+def _format(request: ChatRequest, draft: Draft) -> dict[str, Any]:
+    chosen = request.response_format
+    if isinstance(chosen, JsonObjectFormat):
+        return {"response_format": {"type": "json_object"}}
+    if not isinstance(chosen, JsonSchemaFormat):
+        return {}
+    inner: dict[str, Any] = {
+        "name": chosen.name,
+        "schema": draft.schema(chosen.schema, "response_format.json_schema.schema"),
+    }
+    if chosen.strict is not None:
+        inner["strict"] = chosen.strict
+    return {"response_format": {"type": "json_schema", "json_schema": inner}}
+
+
+_PARAMETERS: Sequence[tuple[str, Feature, Callable[[ChatRequest], Json]]] = (
+    ("temperature", Feature.TEMPERATURE, lambda r: r.temperature),
+    ("top_p", Feature.TOP_P, lambda r: r.top_p),
+    ("top_k", Feature.TOP_K, lambda r: r.top_k),
+    ("stop", Feature.STOP, lambda r: list(r.stop) or None),
+    ("seed", Feature.SEED, lambda r: r.seed),
+    ("presence_penalty", Feature.PENALTIES, lambda r: r.presence_penalty),
+    ("frequency_penalty", Feature.PENALTIES, lambda r: r.frequency_penalty),
+)

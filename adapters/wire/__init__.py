@@ -1,0 +1,1 @@
+"""Sans-I/O pieces of provider protocols: bytes in, values out."""

@@ -1,0 +1,83 @@
+"""What every codec and the driver need to speak of failures: when to come back, and what may be said.
+
+Source: RFC 9110, sections 5.6.7 and 10.2.3; ``retry-after-ms`` is OpenAI's and Anthropic's.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+
+from domain.model.errors import ErrorReason, ProviderFailure
+
+MAX_MESSAGE = 2_000
+"""Longest message that is handed on, in characters."""
+MAX_RETRY_AFTER_S = 86_400.0
+"""What a provider asks for beyond this is taken as this. How long is worth waiting is a matter of policy."""
+_HIDDEN = "[hidden]"
+
+
+def protocol_error(problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
+    """Return the failure of a provider whose answer makes no sense."""
+    return ProviderFailure(
+        f"the provider's answer makes no sense: {problem}",
+        ErrorReason.PROVIDER_PROTOCOL_ERROR,
+        upstream_status=upstream_status,
+    )
+
+
+def truncated(problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
+    """Return the failure of an answer that broke off."""
+    return ProviderFailure(
+        f"the provider's answer broke off: {problem}",
+        ErrorReason.PROVIDER_STREAM_TRUNCATED,
+        upstream_status=upstream_status,
+    )
+
+
+def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> float | None:
+    """Return how long the provider asks to wait, in seconds; None: it does not say.
+
+    Args:
+        headers: Names in lower case.
+        now_s: Seconds since the Unix epoch; used for a date where the answer itself carries none. The
+            answer's own clock is better: it cannot be skewed against itself.
+    """
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return bounded_wait_s(milliseconds / 1000)
+    asked = headers.get("retry-after", "")
+    seconds = _number(asked)
+    if seconds is not None:
+        return bounded_wait_s(seconds)
+    then_s, date_s = _date_s(asked), _date_s(headers.get("date", ""))
+    start_s = now_s if date_s is None else date_s
+    if then_s is None or start_s is None:
+        return None
+    return bounded_wait_s(then_s - start_s)
+
+
+def bounded_wait_s(wait_s: float) -> float | None:
+    """Return `wait_s` within [0, `MAX_RETRY_AFTER_S`]; None: it is no number."""
+    return None if math.isnan(wait_s) else min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
+
+
+def presentable(message: str, secrets: Iterable[str] = ()) -> str:
+    """Return `message` without `secrets`, and short enough to be handed on."""
+    for secret in secrets:
+        if secret:
+            message = message.replace(secret, _HIDDEN)
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _date_s(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
