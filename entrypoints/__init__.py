@@ -1,0 +1,1 @@
+"""Where the outside comes in: gRPC, the command line, in-process use."""

@@ -1,0 +1,66 @@
+"""How calls end, for the caller and for the log: one line per call, a traceback for each bug."""
+
+from loguru import logger
+from purerpc import RpcFailedError, StatusCode
+
+from domain.model.call import ChatCall
+from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
+from entrypoints.grpc.status import Failure, status_of
+from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.dispatch import CallStatus, Endings
+
+
+def endings() -> Endings:
+    """Return what the transport asks when a call ends."""
+    return Endings(failed=_failed, deadline=_deadline, ended=_ended)
+
+
+def _failed(call: ServerCall, error: Exception) -> CallStatus:
+    if isinstance(error, RpcFailedError):
+        return CallStatus(error.status.status_code, error.status.status_message)
+    if not isinstance(error, ChatError):
+        logger.bind(request_id=call.request_id).opt(exception=error).error(
+            "a call failed: this is a bug"
+        )
+        error = ServiceFailure("internal error", ErrorReason.SERVICE_INTERNAL)
+    return _told(call, error)
+
+
+def _deadline(call: ServerCall) -> CallStatus:
+    return _told(call, DeadlineExceeded())
+
+
+def _told(call: ServerCall, error: ChatError) -> CallStatus:
+    chat = call.context
+    if not isinstance(chat, ChatCall):
+        return status_of(Failure(error=error, request_id=call.request_id))
+    attempts = tuple(chat.ledger.attempts)
+    return status_of(
+        Failure(
+            error=error,
+            request_id=call.request_id,
+            provider=attempts[-1].provider if attempts else chat.request.provider,
+            model=attempts[-1].model if attempts else chat.request.model,
+            attempts=attempts,
+        )
+    )
+
+
+def _ended(call: ServerCall, status: CallStatus | None) -> None:
+    chat = call.context
+    attempts = chat.ledger.attempts if isinstance(chat, ChatCall) else []
+    last = attempts[-1] if attempts else None
+    code = StatusCode.CANCELLED if status is None else status.code
+    logger.bind(
+        request_id=call.request_id,
+        method=f"{call.head.service}/{call.head.method}",
+        code=code.name,
+        peer=call.peer,
+        provider=last.provider if last else "",
+        model=last.model if last else "",
+        reason=last.error_reason.name if last and last.error_reason else "",
+        attempts=len(attempts),
+        first_token_s=last.first_token_s if last else None,
+        input_tokens=last.usage.input_tokens if last else None,
+        output_tokens=last.usage.output_tokens if last else None,
+    ).info("call")

@@ -1,0 +1,64 @@
+"""The services' methods: translate, call, translate back.
+
+purerpc hands a second argument called `request` to methods that take one; its generated base classes do not
+say so, hence the ignored overrides.
+"""
+
+import time
+from collections.abc import Callable
+
+import attrs
+
+from domain.model.call import ChatCall, Delivery
+from domain.services.service import Service
+from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.pb.llm_service_grpc import LLMServiceServicer, ModelServiceServicer
+from entrypoints.grpc.translate.answers import StreamWriter, models_pb, response_pb
+from entrypoints.grpc.translate.requests import request_of
+from entrypoints.grpc.transport.call import ServerCall
+
+
+@attrs.frozen
+class LLMHandlers(LLMServiceServicer):
+    """`Invoke` and `InvokeStream`."""
+
+    service_: Service
+    wall_clock: Callable[[], float] = time.time
+
+    async def Invoke(  # type: ignore[override]
+        self, input_message: pb.LLMRequest, request: ServerCall
+    ) -> pb.LLMResponse:
+        """Answer as a whole."""
+        call = _call(input_message, request, Delivery.WHOLE)
+        response = await self.service_.answer(call)
+        return response_pb(response, self.wall_clock())
+
+    async def InvokeStream(  # type: ignore[override]
+        self, input_message: pb.LLMRequest, request: ServerCall
+    ) -> None:
+        """Answer as it comes; nothing is sent ahead of the model's own first event."""
+        call = _call(input_message, request, Delivery.STREAMED)
+        writer = StreamWriter()
+        async with self.service_.stream(call) as events:
+            async for event in events:
+                await request.send(writer.message(event))
+
+
+@attrs.frozen
+class ModelHandlers(ModelServiceServicer):
+    """`ListModels`."""
+
+    service_: Service
+
+    async def ListModels(  # type: ignore[override]
+        self, input_message: pb.ListModelsRequest, request: ServerCall
+    ) -> pb.ListModelsResponse:
+        """List what can be called."""
+        return models_pb(self.service_.models(input_message.provider))
+
+
+def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:
+    call = ChatCall(request=request_of(message), request_id=context.request_id, delivery=delivery)
+    # Whoever tells how the call ended needs to know what was tried for it.
+    context.context = call
+    return call

@@ -1,0 +1,39 @@
+"""The gRPC server: the service behind the transport."""
+
+import trio
+
+from domain.services.service import Service
+from entrypoints.grpc.endings import endings
+from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
+from entrypoints.grpc.identity import identified
+from entrypoints.grpc.transport.connection import Limits
+from entrypoints.grpc.transport.dispatch import Dispatcher
+from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
+from entrypoints.grpc.transport.server import Address, Server
+from entrypoints.settings import GrpcSettings
+
+
+async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says that it has started
+    service: Service,
+    settings: GrpcSettings,
+    *,
+    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve `service` until cancelled.
+
+    Calls ``task_status.started`` with the bound address once it accepts calls.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    dispatcher = Dispatcher.of(
+        [LLMHandlers(service).service, ModelHandlers(service).service],
+        endings(),
+        interceptors=[identified],
+    )
+    limits = Limits(
+        engine=EngineLimits(max_streams=settings.max_streams),
+        max_message=settings.max_message_bytes,
+    )
+    server = Server(dispatcher, engine_factory(settings.http2_engine), limits)
+    await server.serve(Address(settings.host, settings.port), task_status=task_status)

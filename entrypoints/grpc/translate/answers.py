@@ -1,0 +1,239 @@
+"""From the core's answer to the wire: events, responses, usage, attempts, models."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from domain.model.events import (
+    CallWarning,
+    ChatEvent,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+    WarningRaised,
+)
+from domain.model.model_info import ModelInfo
+from domain.model.response import ChatResponse
+from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageSource
+from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.translate.parts import message_pb
+
+FINISH_REASONS: Mapping[FinishReason, pb.FinishReason] = {
+    FinishReason.STOP: pb.FINISH_REASON_STOP,
+    FinishReason.MAX_TOKENS: pb.FINISH_REASON_MAX_TOKENS,
+    FinishReason.CONTEXT_LENGTH: pb.FINISH_REASON_CONTEXT_LENGTH,
+    FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
+    FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
+    FinishReason.REFUSAL: pb.FINISH_REASON_REFUSAL,
+    FinishReason.PAUSE: pb.FINISH_REASON_PAUSE,
+    FinishReason.OTHER: pb.FINISH_REASON_OTHER,
+}
+USAGE_SOURCES: Mapping[UsageSource | None, pb.UsageSource] = {
+    None: pb.USAGE_SOURCE_UNSPECIFIED,
+    UsageSource.PROVIDER_FINAL: pb.USAGE_SOURCE_PROVIDER_FINAL,
+    UsageSource.PROVIDER_PARTIAL: pb.USAGE_SOURCE_PROVIDER_PARTIAL,
+}
+OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
+    AttemptOutcome.SERVED: pb.ATTEMPT_OUTCOME_SERVED,
+    AttemptOutcome.FAILED: pb.ATTEMPT_OUTCOME_FAILED,
+    AttemptOutcome.CANCELLED: pb.ATTEMPT_OUTCOME_CANCELLED,
+    AttemptOutcome.TIMED_OUT_FIRST_TOKEN: pb.ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN,
+    AttemptOutcome.TIMED_OUT_IDLE: pb.ATTEMPT_OUTCOME_TIMED_OUT_IDLE,
+    AttemptOutcome.DEADLINE: pb.ATTEMPT_OUTCOME_DEADLINE,
+}
+_LONGEST_S = 315_576_000_000.0
+"""Ten thousand years, google.protobuf.Duration's bound."""
+
+
+@attrs.define
+class StreamWriter:
+    """Turns the events of one answer into the messages of one stream, numbered densely from 0."""
+
+    _sequence: int = 0
+    _warnings: list[CallWarning] = attrs.field(factory=list)
+
+    def message(self, event: ChatEvent) -> pb.LLMStreamResponse:
+        """Return the next message of the stream."""
+        sequence = self._sequence
+        self._sequence = sequence + 1
+        if type(event) is TextDelta:
+            # Nearly every event of nearly every stream.
+            return pb.LLMStreamResponse(
+                type=pb.STREAM_EVENT_TYPE_CONTENT_DELTA,
+                content=event.text,
+                sequence=sequence,
+                part_index=event.part_index,
+            )
+        return _EVENTS[type(event)](self, event, sequence)
+
+    def _start(self, event: Started, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_START,
+            sequence=sequence,
+            start=pb.StreamStart(id=event.id, provider=event.provider, model=event.model),
+        )
+
+    def _refusal(self, event: RefusalDelta, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_CONTENT_DELTA,
+            content=event.text,
+            sequence=sequence,
+            part_index=event.part_index,
+        )
+
+    def _reasoning(self, event: ReasoningDelta, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_REASONING_DELTA,
+            sequence=sequence,
+            part_index=event.part_index,
+            reasoning=pb.ReasoningPart(
+                text=event.text,
+                signature=event.signature,
+                redacted=event.redacted,
+                provider=event.provider,
+            ),
+        )
+
+    def _tool_call(self, event: ToolCallDelta, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_TOOL_CALL_DELTA,
+            sequence=sequence,
+            part_index=event.part_index,
+            tool_call=pb.ToolCallDelta(
+                id=event.id,
+                name=event.name,
+                arguments_json_fragment=event.arguments_fragment,
+                signature=event.signature,
+            ),
+        )
+
+    def _usage(self, event: UsageReported, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_USAGE, sequence=sequence, usage=usage_pb(event.usage)
+        )
+
+    def _warning(self, event: WarningRaised, sequence: int) -> pb.LLMStreamResponse:
+        self._warnings.append(event.warning)
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_WARNING, sequence=sequence, warning=_warning_pb(event.warning)
+        )
+
+    def _finish(self, event: Finished, sequence: int) -> pb.LLMStreamResponse:
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_FINISH,
+            sequence=sequence,
+            finish_reason=FINISH_REASONS[event.reason],
+            usage=usage_pb(event.usage),
+            finish=pb.StreamFinish(
+                native_finish_reason=event.native_reason,
+                attempts=[attempt_pb(each) for each in event.attempts],
+                warnings=[_warning_pb(each) for each in self._warnings],
+            ),
+        )
+
+
+# The keys decide the argument's type, which the type system cannot follow.
+_EVENTS: Mapping[type, Callable[[StreamWriter, Any, int], pb.LLMStreamResponse]] = {
+    Started: StreamWriter._start,
+    RefusalDelta: StreamWriter._refusal,
+    ReasoningDelta: StreamWriter._reasoning,
+    ToolCallDelta: StreamWriter._tool_call,
+    UsageReported: StreamWriter._usage,
+    WarningRaised: StreamWriter._warning,
+    Finished: StreamWriter._finish,
+}
+
+
+def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
+    """Return a whole answer; `created_s` is in seconds since the Unix epoch."""
+    return pb.LLMResponse(
+        id=response.id,
+        provider=response.provider,
+        model=response.model,
+        content=response.content,
+        message=message_pb(response.message),
+        finish_reason=FINISH_REASONS[response.finish_reason],
+        native_finish_reason=response.native_finish_reason,
+        usage=usage_pb(response.usage),
+        attempts=[attempt_pb(each) for each in response.attempts],
+        warnings=[_warning_pb(each) for each in response.warnings],
+        created=timestamp_pb(created_s),
+    )
+
+
+def usage_pb(usage: Usage) -> pb.Usage:
+    """Return `usage`; what is not known stays absent."""
+    return pb.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        source=USAGE_SOURCES[usage.source],
+        raw=_struct(usage.raw) if usage.raw else None,
+    )
+
+
+def attempt_pb(attempt: Attempt) -> pb.Attempt:
+    """Return one entry of the ledger."""
+    return pb.Attempt(
+        index=attempt.index,
+        provider=attempt.provider,
+        model=attempt.model,
+        credential_alias=attempt.credential_alias,
+        outcome=OUTCOMES[attempt.outcome],
+        upstream_status=attempt.upstream_status,
+        upstream_request_id=attempt.upstream_request_id,
+        usage=usage_pb(attrs.evolve(attempt.usage, raw=None)),
+        first_token=None if attempt.first_token_s is None else duration_pb(attempt.first_token_s),
+        total=duration_pb(attempt.total_s),
+        error_reason=attempt.error_reason.name if attempt.error_reason else None,
+    )
+
+
+def models_pb(models: Iterable[ModelInfo]) -> pb.ListModelsResponse:
+    """Return what can be called."""
+    return pb.ListModelsResponse(
+        models=[
+            pb.ModelInfo(
+                provider=each.provider,
+                model=each.model,
+                context_tokens=each.context_tokens,
+                max_output_tokens=each.max_output_tokens,
+                capabilities=sorted(each.features),
+            )
+            for each in models
+        ]
+    )
+
+
+def duration_pb(seconds: float) -> Duration:
+    """Return `seconds` as a duration, to the nanosecond; what cannot be said becomes the nearest that can."""
+    # Written so that NaN becomes 0.
+    nanos = round(min(max(0.0, seconds), _LONGEST_S) * 1e9)
+    return Duration(seconds=nanos // 10**9, nanos=nanos % 10**9)
+
+
+def timestamp_pb(epoch_s: float) -> Timestamp:
+    """Return `epoch_s` as a timestamp, to the microsecond that a float holds."""
+    micros = round(epoch_s * 1e6)
+    return Timestamp(seconds=micros // 10**6, nanos=micros % 10**6 * 1000)
+
+
+def _warning_pb(warning: CallWarning) -> pb.Warning:
+    return pb.Warning(code=warning.code, message=warning.message)
+
+
+def _struct(value: Mapping[str, Any]) -> Struct:
+    struct = Struct()
+    struct.update(value)
+    return struct

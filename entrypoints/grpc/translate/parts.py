@@ -1,0 +1,137 @@
+"""Messages and their parts, both ways."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.model.chat import (
+    ContentPart,
+    Media,
+    Message,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from domain.model.errors import FieldViolation
+from entrypoints.grpc.pb import llm_service_pb2 as pb
+
+_ROLES: Mapping[str, Role] = {role.value: role for role in Role}
+
+
+def message_of(message: pb.ChatMessage, path: str, wrong: list[FieldViolation]) -> Message:
+    """Return `message`; what cannot be understood is added to `wrong` under `path`."""
+    role = _ROLES.get(message.role)
+    if role is None:
+        wrong.append(
+            FieldViolation(
+                f"{path}.role", f"{message.role!r} is not a role; use one of: {', '.join(_ROLES)}"
+            )
+        )
+        role = Role.USER
+    if message.content and message.parts:
+        wrong.append(FieldViolation(f"{path}.content", "is set beside parts: set one of them"))
+    if message.content:
+        parts: tuple[ContentPart, ...] = (Text(text=message.content),)
+    else:
+        parts = tuple(
+            _part_of(part, f"{path}.parts[{index}]", wrong)
+            for index, part in enumerate(message.parts)
+        )
+    return Message(role=role, parts=parts, name=message.name)
+
+
+def _part_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> ContentPart:
+    kind = part.WhichOneof("part")
+    if kind is None:
+        wrong.append(
+            FieldViolation(
+                path, "is empty: set one of text, media, tool_call, tool_result, reasoning, refusal"
+            )
+        )
+        return Text(text="")
+    return _READERS[kind](part, path, wrong)
+
+
+def _tool_result_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> ToolResult:
+    result = part.tool_result
+    return ToolResult(
+        tool_call_id=result.tool_call_id,
+        content=tuple(
+            _part_of(each, f"{path}.tool_result.content[{index}]", wrong)
+            for index, each in enumerate(result.content)
+        ),
+        is_error=result.is_error,
+        name=result.name,
+    )
+
+
+def _media_of(media: pb.Media) -> Media:
+    source = media.WhichOneof("source")
+    return Media(mime_type=media.mime_type, **({source: getattr(media, source)} if source else {}))
+
+
+_Reader = Callable[[pb.ContentPart, str, list[FieldViolation]], ContentPart]
+_READERS: Mapping[str, _Reader] = {
+    "text": lambda part, path, wrong: Text(text=part.text),
+    "media": lambda part, path, wrong: _media_of(part.media),
+    "tool_call": lambda part, path, wrong: ToolCall(
+        id=part.tool_call.id,
+        name=part.tool_call.name,
+        arguments_json=part.tool_call.arguments_json,
+        signature=part.tool_call.signature,
+    ),
+    "tool_result": _tool_result_of,
+    "reasoning": lambda part, path, wrong: Reasoning(
+        text=part.reasoning.text,
+        signature=part.reasoning.signature,
+        redacted=part.reasoning.redacted,
+        provider=part.reasoning.provider,
+    ),
+    "refusal": lambda part, path, wrong: Refusal(text=part.refusal),
+}
+
+
+def message_pb(message: Message) -> pb.ChatMessage:
+    """Return `message` for the wire, always as parts."""
+    return pb.ChatMessage(
+        role=message.role.value, parts=[part_pb(part) for part in message.parts], name=message.name
+    )
+
+
+def part_pb(part: ContentPart) -> pb.ContentPart:
+    """Return `part` for the wire."""
+    return _WRITERS[type(part)](part)
+
+
+def _tool_result_pb(part: ToolResult) -> pb.ContentPart:
+    return pb.ContentPart(
+        tool_result=pb.ToolResult(
+            tool_call_id=part.tool_call_id,
+            content=[part_pb(each) for each in part.content],
+            is_error=part.is_error,
+            name=part.name,
+        )
+    )
+
+
+# The keys decide the argument's type, which the type system cannot follow.
+_WRITERS: Mapping[type, Callable[[Any], pb.ContentPart]] = {
+    Text: lambda part: pb.ContentPart(text=part.text),
+    Media: lambda part: pb.ContentPart(
+        media=pb.Media(mime_type=part.mime_type, data=part.data, uri=part.uri, file_id=part.file_id)
+    ),
+    ToolCall: lambda part: pb.ContentPart(
+        tool_call=pb.ToolCall(
+            id=part.id, name=part.name, arguments_json=part.arguments_json, signature=part.signature
+        )
+    ),
+    ToolResult: _tool_result_pb,
+    Reasoning: lambda part: pb.ContentPart(
+        reasoning=pb.ReasoningPart(
+            text=part.text, signature=part.signature, redacted=part.redacted, provider=part.provider
+        )
+    ),
+    Refusal: lambda part: pb.ContentPart(refusal=part.text),
+}

@@ -1,0 +1,246 @@
+"""One call as its handler sees it.
+
+Laws: the scope of a call is cancelled by the peer's reset, by the loss of its connection and by its deadline;
+the reason is known before the scope is cancelled. Every send and receive looks for cancellation. Received
+bytes are given back to the peer's window when the handler takes them, or while it waits for the rest of a
+message.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from enum import Enum
+from typing import Protocol, TypeVar
+
+import attrs
+import trio
+import trio.lowlevel
+from google.protobuf.message import DecodeError, Message
+from purerpc import RpcFailedError, Status, StatusCode
+
+from entrypoints.grpc.transport.engine import Engine
+from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
+from entrypoints.grpc.transport.messages import (
+    PREFIX_SIZE,
+    MessageReader,
+    Packed,
+    frame_message,
+)
+
+M = TypeVar("M", bound=Message)
+
+_RESPONSE = ((b":status", b"200"), (b"content-type", b"application/grpc+proto"))
+_SENDS_PER_TURN = 16
+
+
+class Ending(Enum):
+    """Why a call's scope was cancelled, if not by its deadline."""
+
+    RESET = "the client cancelled the call"
+    LOST = "the connection was lost"
+
+
+class Wire(Protocol):
+    """What a call needs of its connection."""
+
+    engine: Engine
+    peer: str
+
+    @property
+    def high_water(self) -> int:
+        """Bytes queued on a stream above which its handler waits."""
+        ...
+
+    def wake(self) -> None:
+        """Have the engine's output written soon."""
+        ...
+
+    async def drained(self, stream_id: int) -> None:
+        """Wait until less than half the high-water mark is queued on the stream."""
+        ...
+
+
+@attrs.define(eq=False)
+class ServerCall:
+    """The context given to handlers and interceptors.
+
+    Attributes:
+        head: Service, method, metadata, timeout.
+        request_id: Set by whoever knows it; appears in logs and replies.
+        scope: The call's cancel scope; its deadline is the caller's.
+        context: Whatever the handler keeps for those who see the call end.
+    """
+
+    stream_id: int
+    head: CallHead
+    scope: trio.CancelScope
+    _wire: Wire
+    _reader: MessageReader
+    request_id: str = ""
+    context: object = None
+    ending: Ending | None = None
+    _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    _headers_sent: bool = False
+    _inbox: deque[Packed] = attrs.field(factory=deque)
+    _input_ended: bool = False
+    _unacknowledged: int = 0
+    _arrival: trio.Event | None = None
+    _sends: int = 0
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        return self._wire.peer
+
+    @property
+    def metadata(self) -> Metadata:
+        """The client's metadata, in the order received."""
+        return self.head.metadata
+
+    @property
+    def input_ended(self) -> bool:
+        """Whether the client has said all it will say."""
+        return self._input_ended
+
+    @property
+    def headers_sent(self) -> bool:
+        """Whether initial metadata can no longer be set."""
+        return self._headers_sent
+
+    def set_initial_metadata(self, *metadata: tuple[str, str | bytes]) -> None:
+        """Add metadata that goes out before the first message.
+
+        Raises:
+            ValueError: It cannot be sent.
+            RuntimeError: The first message is on its way.
+        """
+        if self._headers_sent:
+            raise RuntimeError("initial metadata has been sent")
+        self._initial += write_metadata(metadata)
+
+    def set_trailing_metadata(self, *metadata: tuple[str, str | bytes]) -> None:
+        """Add metadata that goes out with the status.
+
+        Raises:
+            ValueError: It cannot be sent.
+        """
+        self.trailing += write_metadata(metadata)
+
+    def cancel(self, ending: Ending) -> None:
+        """End the call now, because of `ending`."""
+        if self.ending is None:
+            self.ending = ending
+        self.scope.cancel()
+
+    def initial_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the response's headers and count them as sent."""
+        self._headers_sent = True
+        return [*_RESPONSE, *self._initial]
+
+    async def send(self, message: Message) -> None:
+        """Send a message; wait while too much is queued for a client that does not read."""
+        engine, stream_id = self._wire.engine, self.stream_id
+        if not self._headers_sent:
+            engine.respond(stream_id, self.initial_headers())
+        engine.send(stream_id, frame_message(message.SerializeToString()))
+        self._wire.wake()
+        if engine.queued(stream_id) > self._wire.high_water:
+            await self._wire.drained(stream_id)
+        self._sends += 1
+        if self._sends % _SENDS_PER_TURN:
+            # Deaf to cancellation never; but a full turn of the loop a message costs as much as the message.
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
+
+    async def receive(self, kind: type[M]) -> M | None:
+        """Return the client's next message; None after its last.
+
+        Raises:
+            RpcFailedError: The message is too long or malformed.
+        """
+        while not self._inbox:
+            if self._reader.failure is not None:
+                raise self._reader.failure
+            if self._input_ended:
+                return None
+            # The rest of a message larger than the window can only come if we give back what is there.
+            self.release()
+            self._arrival = trio.Event()
+            await self._arrival.wait()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        packed = self._inbox.popleft()
+        self._acknowledge(min(self._unacknowledged, len(packed) + PREFIX_SIZE))
+        try:
+            return kind.FromString(self._reader.unpacked(packed))
+        except DecodeError as error:
+            raise RpcFailedError(
+                Status(StatusCode.INTERNAL, f"a message is not a valid {kind.DESCRIPTOR.full_name}")
+            ) from error
+
+    async def receive_only(self, kind: type[M]) -> M:
+        """Return the only message of a unary request, once the client has said that there is no other.
+
+        Raises:
+            RpcFailedError: There is none or more than one, or it is malformed.
+        """
+        message = await self.receive(kind)
+        if message is None or await self.receive(kind) is not None:
+            raise RpcFailedError(
+                Status(StatusCode.UNIMPLEMENTED, "the request must have exactly one message")
+            )
+        return message
+
+    def messages(self, kind: type[M]) -> AsyncIterator[M]:
+        """Return the client's messages, as they come."""
+        return _Messages(self, kind)
+
+    def arrived(self, data: bytes) -> None:
+        """Take body bytes in; called by the connection."""
+        self._unacknowledged += len(data)
+        self._inbox.extend(self._reader.split(data))
+        if self._reader.failure is not None:
+            # Nobody will take what follows.
+            self.release()
+            self._notify()
+        elif self._arrival is not None:
+            if self._inbox:
+                self._notify()
+            else:
+                self.release()
+
+    def input_over(self) -> None:
+        """Know that the client has half-closed; called by the connection."""
+        self._input_ended = True
+        if self._reader.inside:
+            self._reader.failure = RpcFailedError(
+                Status(StatusCode.INTERNAL, "the last message is not complete")
+            )
+        self._notify()
+
+    def release(self) -> None:
+        """Give back all that was received: at the end, or the connection's window would leak."""
+        self._acknowledge(self._unacknowledged)
+
+    def _notify(self) -> None:
+        if self._arrival is not None:
+            self._arrival.set()
+            self._arrival = None
+
+    def _acknowledge(self, size: int) -> None:
+        if size:
+            self._unacknowledged -= size
+            self._wire.engine.acknowledge(self.stream_id, size)
+            self._wire.wake()
+
+
+@attrs.define
+class _Messages(AsyncIterator[M]):
+    _call: ServerCall
+    _kind: type[M]
+
+    async def __anext__(self) -> M:
+        message = await self._call.receive(self._kind)
+        if message is None:
+            raise StopAsyncIteration
+        return message

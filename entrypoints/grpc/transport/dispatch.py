@@ -1,0 +1,175 @@
+"""From a call's headers to its status: look-up, interceptors, handler, and one exit.
+
+The one place where any exception is caught. What it means is decided by a function given from outside; here
+it is only kept from harming the other calls of the connection.
+"""
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import TypeAlias
+
+import attrs
+import trio
+from google.protobuf.message import Message
+from purerpc import Cardinality, RPCSignature, Service, StatusCode
+
+from domain.services.groups import single_error_unwrapped
+from entrypoints.grpc.transport.call import ServerCall
+
+Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
+Interceptor: TypeAlias = Callable[[ServerCall, Next], Awaitable[None]]
+"""Runs around a call: ``await interceptor(call, next)``; not calling `next` must raise."""
+
+
+@attrs.frozen
+class CallStatus:
+    """How a call ends.
+
+    Attributes:
+        message: For the caller; holds nothing of the inside.
+        details: A serialised google.rpc.Status, or empty.
+    """
+
+    code: StatusCode
+    message: str = ""
+    details: bytes = b""
+
+
+OK = CallStatus(StatusCode.OK)
+
+
+@attrs.frozen(kw_only=True)
+class Endings:
+    """What the ends of a call mean to the caller.
+
+    Attributes:
+        failed: A handler or interceptor raised; called inside the call's task,
+            so that it may log the traceback. Must not raise.
+        deadline: The caller's deadline passed.
+        ended: Told of every end, last; the status is None where nobody was listening any more.
+    """
+
+    failed: Callable[[ServerCall, Exception], CallStatus]
+    deadline: Callable[[ServerCall], CallStatus]
+    ended: Callable[[ServerCall, CallStatus | None], None] = lambda call, status: None
+
+
+@attrs.frozen
+class _Method:
+    signature: RPCSignature
+    function: Callable[..., object]
+
+
+@attrs.frozen
+class Dispatcher:
+    """All methods of a server."""
+
+    _methods: Mapping[tuple[str, str], _Method]
+    _services: frozenset[str]
+    _interceptors: Sequence[Interceptor]
+    _endings: Endings
+
+    @classmethod
+    def of(
+        cls, services: Iterable[Service], endings: Endings, interceptors: Sequence[Interceptor] = ()
+    ) -> "Dispatcher":
+        """Serve the methods of purerpc `services`.
+
+        A handler is called with the request (or an async iterator of requests) and the `ServerCall` as
+        `request`. What it returns is awaited if it can be. A unary method's result is sent; a streaming
+        method sends by itself with `ServerCall.send`, or returns an async iterator.
+        """
+        services = tuple(services)
+        methods = {
+            (service.name, name): _Method(bound.signature, bound.method_fn)
+            for service in services
+            for name, bound in service.methods.items()
+        }
+        return cls(methods, frozenset(s.name for s in services), tuple(interceptors), endings)
+
+    async def run(self, call: ServerCall) -> CallStatus | None:
+        """Serve `call` in its scope; return its status, or None if nobody is listening any more."""
+        status: CallStatus | None = None
+        try:
+            # Reset before it began: many such are an attack, and shall cost little.
+            if call.ending is None:
+                status = await self._status(call)
+        finally:
+            self._endings.ended(call, status)
+        return status
+
+    async def _status(self, call: ServerCall) -> CallStatus | None:
+        status: CallStatus | None = None
+        try:
+            # Outside the scope: what handlers raise while they are cancelled comes out of it.
+            with call.scope:
+                if call.scope.deadline <= trio.current_time():
+                    call.scope.cancel()
+                status = await self._answered(call)
+        except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
+            status = self._endings.failed(call, error)
+        if call.ending is not None:
+            return None
+        return self._endings.deadline(call) if call.scope.cancelled_caught else status
+
+    async def _answered(self, call: ServerCall) -> CallStatus:
+        method = self._methods.get((call.head.service, call.head.method))
+        if method is None:
+            return self._unimplemented(call)
+        with single_error_unwrapped():
+            await self._intercepted(call, method, 0)
+        return OK
+
+    def _unimplemented(self, call: ServerCall) -> CallStatus:
+        head = call.head
+        if head.service not in self._services:
+            return CallStatus(StatusCode.UNIMPLEMENTED, f"unknown service {head.service!r}")
+        return CallStatus(
+            StatusCode.UNIMPLEMENTED, f"service {head.service!r} has no method {head.method!r}"
+        )
+
+    async def _intercepted(self, call: ServerCall, method: _Method, depth: int) -> None:
+        if depth == len(self._interceptors):
+            await _handle(call, method)
+        else:
+            await self._interceptors[depth](
+                call, lambda inner: self._intercepted(inner, method, depth + 1)
+            )
+
+
+async def _handle(call: ServerCall, method: _Method) -> None:
+    signature = method.signature
+    if signature.cardinality in _STREAMED_IN:
+        argument: object = call.messages(signature.request_type)
+    else:
+        argument = await call.receive_only(signature.request_type)
+    result = method.function(argument, request=call)
+    if isinstance(result, Awaitable):
+        result = await result
+    if isinstance(result, Message):
+        await call.send(result)
+    elif isinstance(result, AsyncIterator):
+        await _send_all(call, result)
+    elif signature.cardinality in _ONE_OUT:
+        raise TypeError(f"{call.head.method} has one answer, and its handler returned {result!r}")
+
+
+async def _send_all(call: ServerCall, messages: AsyncIterator[Message]) -> None:
+    try:
+        async for message in messages:
+            await call.send(message)
+    finally:
+        # A handler in purerpc's own style is an async generator: it must not be left to the collector.
+        if isinstance(messages, AsyncGenerator):
+            await messages.aclose()
+
+
+_STREAMED_IN = frozenset({Cardinality.STREAM_UNARY, Cardinality.STREAM_STREAM})
+_ONE_OUT = frozenset({Cardinality.UNARY_UNARY, Cardinality.STREAM_UNARY})

@@ -1,0 +1,276 @@
+"""A call's headers, in and out.
+
+Reading never raises: whatever a peer sends is a `CallHead` or a `Rejection` that says how to answer.
+Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+from urllib.parse import quote, unquote
+
+import attrs
+from purerpc import StatusCode
+
+from entrypoints.grpc.transport.engine import Headers
+
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
+"""Pairs in the order received; a name that ends in ``-bin`` has bytes, any other has text."""
+
+_UNIT_S: Mapping[str, float] = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_MAX_TIMEOUT_DIGITS = 8
+_LONGEST_S = 99_999_999 * 3600.0
+_KNOWN_ENCODINGS = frozenset({"identity", "gzip", "deflate"})
+_RESERVED = frozenset({"content-type", "te", "user-agent", "connection", "transfer-encoding"})
+
+
+@attrs.frozen(kw_only=True)
+class CallHead:
+    """What a request's headers say.
+
+    Attributes:
+        service: Full name, e.g. ``llmservice.v1.LLMService``.
+        timeout_s: From the moment the headers came in; ``None``: no deadline.
+        encoding: How messages with the compressed flag are compressed.
+        accepts: Encodings the peer takes in answers.
+    """
+
+    service: str
+    method: str
+    metadata: Metadata
+    timeout_s: float | None = None
+    encoding: str = "identity"
+    accepts: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class Rejection:
+    """An answer to headers that are no gRPC call.
+
+    Attributes:
+        http_status: 200 where the peer speaks gRPC, so that it reads the status.
+    """
+
+    http_status: int
+    code: StatusCode
+    message: str
+
+    def headers(self) -> Headers:
+        """Return the whole answer as one header block."""
+        return (
+            (b":status", b"%d" % self.http_status),
+            (b"content-type", b"application/grpc"),
+            *status_trailers(self.code, self.message),
+        )
+
+
+def read_head(headers: Headers) -> CallHead | Rejection:
+    """Return what `headers` ask for, or how to turn them away."""
+    fields: dict[bytes, bytes] = {}
+    custom: list[tuple[str, str | bytes]] = []
+    for name, value in headers:
+        if name in _FIELDS:
+            fields[name] = value
+            continue
+        pairs = _metadata_pairs(name, value)
+        if pairs is None:
+            shown = name.decode("ascii", "replace")
+            return Rejection(200, StatusCode.INVALID_ARGUMENT, f"metadata {shown!r} is malformed")
+        custom += pairs
+    if fields.get(b":method") != b"POST":
+        return Rejection(405, StatusCode.INTERNAL, "the method must be POST")
+    if not _is_grpc(fields.get(b"content-type", b"")):
+        return Rejection(415, StatusCode.INTERNAL, "the content-type must be application/grpc")
+    return _read_call(fields, tuple(custom))
+
+
+_FIELDS = frozenset(
+    {
+        b":method",
+        b":path",
+        b":scheme",
+        b":authority",
+        b"content-type",
+        b"te",
+        b"grpc-timeout",
+        b"grpc-encoding",
+        b"grpc-accept-encoding",
+        b"grpc-message-type",
+    }
+)
+
+
+def _is_grpc(content_type: bytes) -> bool:
+    # With the subtype and parameters left out; application/grpc-web is another protocol.
+    return re.split(rb"[+; ]", content_type, maxsplit=1)[0].lower() == b"application/grpc"
+
+
+def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | Rejection:
+    path = fields.get(b":path", b"").decode("ascii", "replace")
+    root, _, rest = path.partition("/")
+    service, slash, method = rest.rpartition("/")
+    if root or not slash:
+        return Rejection(200, StatusCode.UNIMPLEMENTED, f"malformed method name: {path!r}")
+    timeout_s = None
+    if b"grpc-timeout" in fields:
+        timeout_s = read_timeout(fields[b"grpc-timeout"])
+        if timeout_s is None:
+            return Rejection(200, StatusCode.INVALID_ARGUMENT, "grpc-timeout is malformed")
+    encoding = fields.get(b"grpc-encoding", b"identity").decode("ascii", "replace")
+    if encoding not in _KNOWN_ENCODINGS:
+        return Rejection(
+            200,
+            StatusCode.UNIMPLEMENTED,
+            f"grpc-encoding {encoding!r} is not known; use gzip or identity",
+        )
+    accepts = fields.get(b"grpc-accept-encoding", b"").decode("ascii", "replace")
+    return CallHead(
+        service=service,
+        method=method,
+        metadata=metadata,
+        timeout_s=timeout_s,
+        encoding=encoding,
+        accepts=frozenset(accepts.replace(" ", "").split(",")) if accepts else frozenset(),
+    )
+
+
+def read_timeout(value: bytes) -> float | None:
+    """Return a grpc-timeout in seconds; None if it is malformed."""
+    text = value.decode("ascii", "replace")
+    digits, unit = text[:-1], text[-1:]
+    if unit not in _UNIT_S or not digits.isascii() or not digits.isdigit():
+        return None
+    return int(digits) * _UNIT_S[unit] if len(digits) <= _MAX_TIMEOUT_DIGITS else None
+
+
+def write_timeout(timeout_s: float) -> bytes:
+    """Return a grpc-timeout of at most 8 digits, as fine as they allow, never longer than asked for."""
+    for unit, factor in (
+        ("n", 1e9),
+        ("u", 1e6),
+        ("m", 1e3),
+        ("S", 1.0),
+        ("M", 1 / 60),
+        ("H", 1 / 3600),
+    ):
+        count = int(min(max(timeout_s, 0.0), _LONGEST_S) * factor)
+        if count < 10**_MAX_TIMEOUT_DIGITS:
+            return b"%d%s" % (count, unit.encode())
+    raise AssertionError("hours hold the longest")
+
+
+def _metadata_pairs(name: bytes, value: bytes) -> list[tuple[str, str | bytes]] | None:
+    """Return what a field says, None if it is malformed, nothing if it is HTTP's own."""
+    try:
+        key = name.decode("ascii")
+        if key in _RESERVED:
+            return []
+        if not key.endswith("-bin"):
+            return [(key, value.decode("ascii"))]
+        # Senders may join values with commas, and leave out the padding.
+        return [
+            (key, base64.b64decode(each + b"=" * (-len(each) % 4), validate=True))
+            for each in value.replace(b" ", b"").split(b",")
+        ]
+    except (UnicodeDecodeError, binascii.Error):
+        return None
+
+
+def write_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return `metadata` as header fields; spaces around text do not survive.
+
+    Raises:
+        ValueError: A name or a value cannot be sent.
+    """
+    fields: list[tuple[bytes, bytes]] = []
+    for name, value in metadata:
+        if not _KEY.fullmatch(name) or name.startswith("grpc-") or name in _RESERVED:
+            raise ValueError(f"metadata name {name!r} cannot be sent")
+        if name.endswith("-bin") != isinstance(value, bytes):
+            raise ValueError(f"metadata {name!r}: a name ends in -bin if its value is bytes")
+        if isinstance(value, bytes):
+            fields.append((name.encode(), base64.b64encode(value).rstrip(b"=")))
+        elif _TEXT.fullmatch(value):
+            fields.append((name.encode(), value.strip(" ").encode()))
+        else:
+            raise ValueError(f"metadata {name!r} holds characters that cannot be sent")
+    return fields
+
+
+_KEY = re.compile(r"[0-9a-z_.-]+")
+_TEXT = re.compile(r"[ -~]*")
+
+
+def status_trailers(
+    code: StatusCode, message: str = "", details: bytes = b""
+) -> list[tuple[bytes, bytes]]:
+    """Return the fields that say how a call ended.
+
+    Args:
+        code: The status.
+        message: For people; percent-encoded on the wire.
+        details: A serialised google.rpc.Status, or empty.
+    """
+    fields = [(b"grpc-status", b"%d" % code.value)]
+    if message:
+        fields.append((b"grpc-message", _percent_encoded(message)))
+    if details:
+        fields.append((b"grpc-status-details-bin", base64.b64encode(details).rstrip(b"=")))
+    return fields
+
+
+def _percent_encoded(message: str) -> bytes:
+    # A lone surrogate must not turn the end of a call into an exception, and HTTP allows no spaces around.
+    quoted = quote(message, safe=_UNQUOTED, errors="replace")
+    kept = quoted.strip(" ")
+    before = len(quoted) - len(quoted.lstrip(" "))
+    after = len(quoted) - len(kept) - before
+    return ("%20" * before + kept + "%20" * after).encode()
+
+
+_UNQUOTED = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+
+@attrs.frozen
+class EndedWith:
+    """How the peer said a call ended.
+
+    Attributes:
+        details: A serialised google.rpc.Status, or empty.
+    """
+
+    code: StatusCode
+    message: str
+    details: bytes = b""
+    metadata: Metadata = ()
+
+
+def read_status(headers: Headers) -> EndedWith | None:
+    """Return the status in `headers`; None if there is none, or it is malformed."""
+    code: int | None = None
+    message, details = "", b""
+    custom: list[tuple[str, str | bytes]] = []
+    for name, value in headers:
+        if name == b"grpc-status":
+            if not value.isdigit():
+                return None
+            code = int(value)
+        elif name == b"grpc-message":
+            message = unquote(value.decode("ascii", "replace"), errors="replace")
+        elif not name.startswith(b":"):
+            for key, each in _metadata_pairs(name, value) or ():
+                if key == "grpc-status-details-bin" and isinstance(each, bytes):
+                    details = each
+                else:
+                    custom.append((key, each))
+    if code is None:
+        return None
+    known = code in _CODES
+    return EndedWith(
+        StatusCode(code) if known else StatusCode.UNKNOWN, message, details, tuple(custom)
+    )
+
+
+_CODES = frozenset(code.value for code in StatusCode)

@@ -1,0 +1,136 @@
+"""Length-prefixed messages, cut anywhere by the peer's frames.
+
+Laws: the cost is linear in what was received. Nothing longer than the limit is ever kept or inflated, and
+nothing is inflated before somebody wants it. However the bytes were cut, the same messages come out.
+Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-Prefixed-Message)
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+from purerpc import RpcFailedError, Status, StatusCode
+
+_PREFIX = struct.Struct(">BI")
+PREFIX_SIZE = _PREFIX.size
+_WINDOW_BITS: Mapping[str, int] = {"gzip": 31, "deflate": 15}
+
+
+def frame_message(payload: bytes) -> bytes:
+    """Return `payload` with its prefix, uncompressed."""
+    return _PREFIX.pack(0, len(payload)) + payload
+
+
+@attrs.frozen
+class Compressed:
+    """A message whose prefix says that it is compressed."""
+
+    payload: bytes
+
+    def __len__(self) -> int:
+        """Return its size on the wire, without the prefix."""
+        return len(self.payload)
+
+
+Packed: TypeAlias = bytes | Compressed
+"""A message as it came."""
+
+
+@attrs.define
+class MessageReader:
+    """Turns body bytes into messages.
+
+    Attributes:
+        max_size: Longest message, before and after decompression, in bytes.
+        encoding: How compressed messages are compressed.
+        failure: Why nothing can be read any more; what came before it is good.
+    """
+
+    max_size: int
+    encoding: str = "identity"
+    failure: RpcFailedError | None = None
+    _buffer: bytearray = attrs.field(factory=bytearray)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the messages that `data` completes.
+
+        Raises:
+            RpcFailedError: A message is too long, or is compressed in a way
+                that was not announced or is broken.
+        """
+        found = [self.unpacked(each) for each in self.split(data)]
+        if self.failure is not None:
+            raise self.failure
+        return found
+
+    def split(self, data: bytes) -> list[Packed]:
+        """Return the messages that `data` completes, still compressed."""
+        if self.failure is not None:
+            return []
+        if not self._buffer and len(data) >= PREFIX_SIZE:
+            # The usual case: one frame holds one whole message, which is not copied twice.
+            flag, size = _PREFIX.unpack_from(data)
+            if size == len(data) - PREFIX_SIZE and size <= self.max_size and flag == 0:
+                return [data[PREFIX_SIZE:]]
+        self._buffer += data
+        found: list[Packed] = []
+        start = 0
+        with memoryview(self._buffer) as view:
+            while len(view) - start >= PREFIX_SIZE:
+                flag, size = _PREFIX.unpack_from(view, start)
+                self.failure = self._refusal(flag, size)
+                end = start + PREFIX_SIZE + size
+                if self.failure is not None or len(view) < end:
+                    break
+                payload = bytes(view[start + PREFIX_SIZE : end])
+                found.append(Compressed(payload) if flag else payload)
+                start = end
+        if self.failure is not None:
+            start = len(self._buffer)
+        del self._buffer[:start]
+        return found
+
+    @property
+    def inside(self) -> bool:
+        """Whether a message has begun and is not complete."""
+        return bool(self._buffer)
+
+    def unpacked(self, message: Packed) -> bytes:
+        """Return `message` without its compression.
+
+        Raises:
+            RpcFailedError: It is too long, or broken.
+        """
+        if isinstance(message, bytes):
+            return message
+        inflater = zlib.decompressobj(_WINDOW_BITS[self.encoding])
+        try:
+            inflated = inflater.decompress(message.payload, self.max_size + 1)
+        except zlib.error:
+            raise _failed(StatusCode.INTERNAL, f"a message is not valid {self.encoding}") from None
+        if len(inflated) > self.max_size:
+            raise _failed(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"a message inflates to more than {self.max_size} bytes",
+            )
+        if not inflater.eof:
+            raise _failed(StatusCode.INTERNAL, f"a message is not complete {self.encoding}")
+        return inflated
+
+    def _refusal(self, flag: int, size: int) -> RpcFailedError | None:
+        if size > self.max_size:
+            return _failed(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"a message of {size} bytes is longer than {self.max_size}",
+            )
+        if flag == 0 or (flag == 1 and self.encoding in _WINDOW_BITS):
+            return None
+        return _failed(
+            StatusCode.INTERNAL, "a message is compressed, but no grpc-encoding was announced"
+        )
+
+
+def _failed(code: StatusCode, message: str) -> RpcFailedError:
+    return RpcFailedError(Status(code, message))

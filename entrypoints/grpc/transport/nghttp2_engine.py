@@ -1,0 +1,266 @@
+"""libnghttp2 (through `ngh2`) behind the seam.
+
+Flow control is acknowledged by us, on consumption. Source: https://nghttp2.org/documentation/
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ngh2
+
+from entrypoints.grpc.transport.engine import (
+    ENHANCE_YOUR_CALM,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    SLACK,
+    DataReceived,
+    EngineError,
+    EngineLimits,
+    Event,
+    GoAwayReceived,
+    Headers,
+    HeadersReceived,
+    PingAcknowledged,
+    StreamClosed,
+    TrailersReceived,
+)
+
+# Gone streams are no error at this seam; these are how the library says that one is gone.
+_STREAM_GONE = (ngh2.StreamProtocolError, ngh2.ConnectionClosingError, ngh2.ConnectionStateError)
+
+_IN_TURN = ngh2.Priority(incremental=True)
+_PREFACE_SIZE = 24
+_FRAME_HEAD = struct.Struct(">IBI")  # length and type, flags, stream
+_FRAME_HEAD_SIZE = _FRAME_HEAD.size
+_HEADERS, _END_STREAM = 0x1, 0x1
+_SETTING = struct.Struct(">HI")
+_GOAWAY = struct.Struct(">IBIII")
+_ANY_STREAM = 2**31 - 1
+
+
+class Nghttp2Engine:
+    """See `entrypoints.grpc.transport.engine.Engine`."""
+
+    def __init__(self, client: bool, limits: EngineLimits, /) -> None:
+        """Make one end of a connection; nothing is queued yet."""
+        self._limits = limits
+        self._connection = ngh2.Connection(
+            ngh2.Role.CLIENT if client else ngh2.Role.SERVER,
+            ngh2.Configuration(
+                auto_window_update=False,
+                max_inbound_header_list_size=limits.max_header_list * SLACK,
+            ),
+        )
+        self._settings = {
+            **(
+                {ngh2.Setting.ENABLE_PUSH: 0}
+                if client
+                else {ngh2.Setting.MAX_CONCURRENT_STREAMS: limits.max_streams * SLACK}
+            ),
+            ngh2.Setting.INITIAL_WINDOW_SIZE: limits.stream_window,
+            ngh2.Setting.MAX_FRAME_SIZE: limits.max_frame,
+            ngh2.Setting.MAX_HEADER_LIST_SIZE: limits.max_header_list,
+            ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
+        }
+        self._client = client
+        self._preface_left = 0 if client else _PREFACE_SIZE
+        self._part = b""
+        self._ready_made = b""
+        self._hanging_up: set[int] = set()
+        self._finished = False
+
+    def start(self) -> None:
+        """Queue the preface, our settings and the connection's window."""
+        self._connection.initiate_connection(self._settings)
+        self._connection.set_local_window_size(self._limits.connection_window)
+        if not self._client:
+            # The library ends the connection of a peer that opens more than it was told it may. It shall
+            # know the limit with slack, the peer the real one: the first setting of the first frame is
+            # written over.
+            known, told = (
+                _SETTING.pack(ngh2.Setting.MAX_CONCURRENT_STREAMS, each)
+                for each in (self._limits.max_streams * SLACK, self._limits.max_streams)
+            )
+            self._ready_made = self._connection.data_to_send().replace(known, told, 1)
+
+    def receive(self, data: bytes, /) -> list[Event]:
+        """Return what `data` means."""
+        try:
+            self._connection.receive_data(self._whole_frames(data))
+        except ngh2.NGH2Error as error:
+            calm = isinstance(error, ngh2.DenialOfServiceError)
+            self._fail(ENHANCE_YOUR_CALM if calm else PROTOCOL_ERROR)
+            raise EngineError(str(error)) from error
+        return self.events()
+
+    def take(self) -> bytes:
+        """Return all bytes that may be written now."""
+        data, self._ready_made = self._ready_made, b""
+        try:
+            data += self._connection.data_to_send()
+            if self._hanging_up and self._hung_up(data):
+                data += self._connection.data_to_send()
+        except ngh2.NGH2Error:
+            self._finished = True
+        return data
+
+    def events(self) -> list[Event]:
+        """Return events that writing has produced."""
+        found: list[Event] = []
+        for event in self._connection.events():
+            rule = _RULES.get(type(event))
+            if rule is not None:
+                found.append(rule(event))
+            if isinstance(event, ngh2.StreamClosed):
+                self._hanging_up.discard(event.stream_id)
+            elif isinstance(event, ngh2.ConnectionClosed):
+                self._finished = True
+        return found
+
+    @property
+    def finished(self) -> bool:
+        """Whether the connection is over."""
+        return self._finished
+
+    def request(self, headers: Headers, /) -> int:
+        """Open a stream."""
+        try:
+            return self._connection.send_request(headers)
+        except ngh2.NGH2Error as error:
+            raise EngineError(str(error)) from error
+
+    def respond(self, stream_id: int, headers: Headers, *, ended: bool = False) -> None:
+        """Queue a response's headers."""
+        try:
+            self._connection.send_response(stream_id, headers, end_stream=ended)
+            if not ended:
+                # Unless told so, the library sends all that one stream has before it turns to the next.
+                self._connection.set_stream_priority(stream_id, _IN_TURN, ignore_client_signal=True)
+        except _STREAM_GONE:
+            return
+
+    def send(self, stream_id: int, data: bytes, *, ended: bool = False) -> None:
+        """Queue body bytes."""
+        try:
+            self._connection.send_data(stream_id, data, end_stream=ended)
+        except _STREAM_GONE:
+            return
+
+    def trailers(self, stream_id: int, headers: Headers, /) -> None:
+        """End the stream with trailers."""
+        try:
+            self._connection.send_trailers(stream_id, headers)
+        except _STREAM_GONE:
+            return
+
+    def reset(self, stream_id: int, code: int, /) -> None:
+        """End the stream at once."""
+        self._hanging_up.discard(stream_id)
+        try:
+            self._connection.reset_stream(stream_id, code)
+        except _STREAM_GONE:
+            return
+
+    def hang_up(self, stream_id: int, /) -> None:
+        """Listen no longer, once the stream's end is out."""
+        self._hanging_up.add(stream_id)
+
+    def acknowledge(self, stream_id: int, size: int, /) -> None:
+        """Give received body bytes back to the peer's windows."""
+        try:
+            self._connection.acknowledge_received_data(size, stream_id)
+        except _STREAM_GONE:
+            return
+
+    def queued(self, stream_id: int, /) -> int:
+        """Return how many body bytes of the stream wait."""
+        return self._connection.queued_body_size(stream_id)
+
+    def ping(self, payload: bytes, /) -> None:
+        """Queue a PING."""
+        try:
+            self._connection.ping(payload)
+        except _STREAM_GONE:
+            return
+
+    def goaway(self, code: int, /) -> None:
+        """Queue a GOAWAY."""
+        try:
+            self._connection.send_goaway(code)
+        except _STREAM_GONE:
+            return
+
+    def _whole_frames(self, data: bytes) -> bytes:
+        """Return `data` up to the end of its last whole frame, and keep the rest.
+
+        ngh2 0.3.0 forgets, when a stream is closed inside a DATA frame, what had come of that frame; the
+        peer's window on the connection would shrink a little every time.
+        """
+        start = 0
+        if self._preface_left:
+            start = min(self._preface_left, len(data))
+            self._preface_left -= start
+        elif self._part:
+            data = self._part + data
+        total = len(data)
+        end = start
+        while end + _FRAME_HEAD_SIZE <= total:
+            size = _FRAME_HEAD.unpack_from(data, end)[0] >> 8
+            if size > self._limits.max_frame:
+                # The library refuses it as soon as it sees it.
+                end = total
+            elif end + _FRAME_HEAD_SIZE + size > total:
+                break
+            else:
+                end += _FRAME_HEAD_SIZE + size
+        if end == total:
+            self._part = b""
+            return data
+        self._part = data[end:]
+        return data[:end]
+
+    def _hung_up(self, data: bytes) -> bool:
+        """Reset the streams whose end is in `data`, if they are to be hung up; return whether there were any.
+
+        The library does not say when it wrote trailers, and a reset must not overtake them.
+        """
+        ended = self._hanging_up.intersection(_streams_ended_in(data))
+        for stream_id in ended:
+            if self._is_open(stream_id):
+                self.reset(stream_id, NO_ERROR)
+        return bool(ended)
+
+    def _is_open(self, stream_id: int) -> bool:
+        try:
+            self._connection.stream_local_window_size(stream_id)
+        except _STREAM_GONE:
+            return False
+        return True
+
+    def _fail(self, code: int) -> None:
+        """Say goodbye ourselves: after a fatal error the library has lost its output."""
+        self._finished = True
+        self._ready_made += _GOAWAY.pack((8 << 8) | 0x7, 0, 0, _ANY_STREAM, code)
+
+
+def _streams_ended_in(data: bytes) -> Iterator[int]:
+    """Yield the streams that headers in `data`, whole frames, end."""
+    at = 0
+    while at < len(data):
+        length_and_type, flags, stream_id = _FRAME_HEAD.unpack_from(data, at)
+        if length_and_type & 0xFF == _HEADERS and flags & _END_STREAM:
+            yield stream_id
+        at += _FRAME_HEAD_SIZE + (length_and_type >> 8)
+
+
+# The keys decide the argument's type, which the type system cannot follow.
+_RULES: Mapping[type[ngh2.Event], Callable[[Any], Event]] = {
+    ngh2.RequestReceived: lambda e: HeadersReceived(e.stream_id, e.headers, e.end_stream),
+    ngh2.ResponseReceived: lambda e: HeadersReceived(e.stream_id, e.headers, e.end_stream),
+    ngh2.TrailersReceived: lambda e: TrailersReceived(e.stream_id, e.headers),
+    ngh2.DataReceived: lambda e: DataReceived(e.stream_id, e.data, e.end_stream),
+    ngh2.StreamClosed: lambda e: StreamClosed(e.stream_id, e.error_code),
+    ngh2.GoAwayReceived: lambda e: GoAwayReceived(e.last_stream_id, e.error_code),
+    ngh2.PingAcknowledged: lambda e: PingAcknowledged(e.opaque_data),
+}

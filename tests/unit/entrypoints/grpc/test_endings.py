@@ -1,0 +1,184 @@
+"""How calls end, for the caller and for the log."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from loguru import logger
+from purerpc import RpcFailedError, StatusCode
+from purerpc import Status as PureStatus
+
+from domain.model.call import ChatCall, Ledger
+from domain.model.errors import ErrorReason, ModelUnknown, ProviderFailure
+from domain.model.usage import Attempt, AttemptOutcome, Usage
+from entrypoints.grpc.endings import endings
+from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.transport.dispatch import OK, CallStatus
+from tests.support.core_call import server_call
+from tests.support.core_model import question
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+ENDINGS = endings()
+FAILED = Attempt(
+    index=0,
+    provider="openai",
+    model="gpt",
+    outcome=AttemptOutcome.FAILED,
+    usage=Usage(input_tokens=7, output_tokens=1),
+    first_token_s=0.5,
+    error_reason=ErrorReason.PROVIDER_STREAM_TRUNCATED,
+)
+
+
+@attrs.define
+class Log:
+    """What was logged: the lines as written, and their records."""
+
+    lines: list[str] = attrs.field(factory=list)
+    records: "list[Record]" = attrs.field(factory=list)
+
+    def take(self, message: "Message") -> None:
+        self.lines.append(str(message))
+        self.records.append(message.record)
+
+    @property
+    def extra(self) -> dict[object, object]:
+        """The fields of the only line."""
+        (record,) = self.records
+        return record["extra"]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    found = Log()
+    number = logger.add(found.take, format="{message} {extra}", diagnose=False)
+    yield found
+    logger.remove(number)
+
+
+def chat(*attempts: Attempt) -> ChatCall:
+    return ChatCall(request=question(model="asked"), ledger=Ledger(list(attempts)))
+
+
+def info_of(status: CallStatus) -> ErrorInfo:
+    info = ErrorInfo()
+    assert Status.FromString(status.details).details[0].Unpack(info)
+    return info
+
+
+# ------------------------------------------------------------------ for the caller
+
+
+def test_a_bug_is_internal_and_tells_nothing_of_the_inside(log: Log) -> None:
+    status = ENDINGS.failed(server_call(request_id="call-1"), ValueError("secret"))
+    assert status.code is StatusCode.INTERNAL
+    assert "secret" not in status.message
+    assert b"secret" not in status.details
+    assert info_of(status).reason == "SERVICE_INTERNAL"
+    assert info_of(status).metadata["request_id"] == "call-1"
+
+
+def test_a_bug_is_logged_with_its_traceback_and_the_request_id(log: Log) -> None:
+    def buggy() -> None:
+        raise ValueError("secret")
+
+    try:
+        buggy()
+    except ValueError as error:
+        ENDINGS.failed(server_call(request_id="call-1"), error)
+    (line,), (record,) = log.lines, log.records
+    assert record["level"].name == "ERROR"
+    assert record["extra"]["request_id"] == "call-1"
+    assert "Traceback" in line
+    assert "in buggy" in line
+    assert "ValueError: secret" in line
+
+
+def test_a_known_failure_is_told_and_is_no_bug(log: Log) -> None:
+    error = ProviderFailure("it broke", ErrorReason.PROVIDER_STREAM_TRUNCATED)
+    call = server_call(request_id="call-1", context=chat(FAILED))
+    status = ENDINGS.failed(call, error)
+    assert (status.code, status.message) == (StatusCode.UNAVAILABLE, "it broke")
+    assert dict(info_of(status).metadata) == {
+        "request_id": "call-1",
+        "provider": "openai",
+        "model": "gpt",
+    }
+    usage = pb.FailureUsage()
+    assert Status.FromString(status.details).details[1].Unpack(usage)
+    assert usage.usage.input_tokens == 7
+    assert log.lines == []
+
+
+def test_a_call_that_was_never_tried_is_told_as_it_was_asked(log: Log) -> None:
+    call = server_call(request_id="call-1", context=chat())
+    status = ENDINGS.failed(call, ModelUnknown("no such model"))
+    assert status.code is StatusCode.NOT_FOUND
+    assert dict(info_of(status).metadata) == {"request_id": "call-1", "model": "asked"}
+    assert len(Status.FromString(status.details).details) == 1
+
+
+def test_a_status_that_was_raised_is_passed_on(log: Log) -> None:
+    error = RpcFailedError(PureStatus(StatusCode.UNIMPLEMENTED, "no message"))
+    assert ENDINGS.failed(server_call(), error) == CallStatus(
+        StatusCode.UNIMPLEMENTED, "no message"
+    )
+    assert log.lines == []
+
+
+def test_a_passed_deadline_says_so_and_what_it_cost() -> None:
+    late = attrs.evolve(
+        FAILED, outcome=AttemptOutcome.DEADLINE, error_reason=ErrorReason.CALLER_DEADLINE
+    )
+    status = ENDINGS.deadline(server_call(context=chat(late)))
+    assert status.code is StatusCode.DEADLINE_EXCEEDED
+    assert info_of(status).reason == "CALLER_DEADLINE"
+    assert len(Status.FromString(status.details).details) == 2
+
+
+# ------------------------------------------------------------------ for the log
+
+
+def test_a_served_call_is_one_line_with_what_it_took(log: Log) -> None:
+    served = attrs.evolve(FAILED, index=1, outcome=AttemptOutcome.SERVED, error_reason=None)
+    ENDINGS.ended(server_call(request_id="call-1", context=chat(FAILED, served)), OK)
+    assert log.extra == {
+        "request_id": "call-1",
+        "method": "llmservice.v1.LLMService/Invoke",
+        "code": "OK",
+        "peer": "peer:1",
+        "provider": "openai",
+        "model": "gpt",
+        "reason": "",
+        "attempts": 2,
+        "first_token_s": 0.5,
+        "input_tokens": 7,
+        "output_tokens": 1,
+    }
+    assert log.records[0]["level"].name == "INFO"
+
+
+def test_a_failed_call_is_one_line_with_its_reason(log: Log) -> None:
+    call = server_call(context=chat(FAILED))
+    ENDINGS.ended(call, CallStatus(StatusCode.UNAVAILABLE, "it broke"))
+    assert (log.extra["code"], log.extra["reason"]) == ("UNAVAILABLE", "PROVIDER_STREAM_TRUNCATED")
+
+
+def test_a_call_that_nobody_listens_to_any_more_was_cancelled(log: Log) -> None:
+    ENDINGS.ended(server_call(context=chat()), None)
+    assert (log.extra["code"], log.extra["attempts"]) == ("CANCELLED", 0)
+
+
+def test_a_call_that_is_no_chat_is_a_line_too(log: Log) -> None:
+    ENDINGS.ended(server_call(), OK)
+    assert (log.extra["code"], log.extra["provider"], log.extra["model"]) == ("OK", "", "")
+
+
+def test_nothing_of_the_content_is_in_the_log(log: Log) -> None:
+    ENDINGS.ended(server_call(context=ChatCall(request=question("very private"))), OK)
+    assert "private" not in log.lines[0]
