@@ -1,4 +1,4 @@
-"""A server's call without a server: for what looks at calls but sends nothing."""
+"""A server's call without a server, and what was sent on it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,24 +8,45 @@ import trio
 
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.headers import CallHead
-from entrypoints.grpc.transport.messages import MessageReader
+from entrypoints.grpc.transport.messages import PREFIX_SIZE, MessageReader
+
+
+@attrs.define
+class Sent:
+    """An engine that keeps what it is to send.
+
+    Attributes:
+        payloads: Messages, without their frames.
+    """
+
+    payloads: list[bytes] = attrs.field(factory=list)
+
+    def respond(self, stream_id: int, headers: object) -> None:
+        """Begin."""
+
+    def send(self, stream_id: int, data: bytes) -> None:
+        """Keep one framed message."""
+        self.payloads.append(data[PREFIX_SIZE:])
+
+    def queued(self, stream_id: int) -> int:
+        """Nothing ever waits."""
+        return 0
 
 
 @attrs.define
 class NoWire:
-    """A connection that nothing may be sent on."""
+    """A connection that leads nowhere."""
 
-    engine: Any = None
+    engine: Any
     peer: str = "peer:1"
     high_water: int = 0
 
     def wake(self) -> None:
-        """Nothing was sent, so nobody is woken."""
-        raise AssertionError("nothing is to be sent")
+        """Nobody needs to be woken."""
 
     async def drained(self, stream_id: int) -> None:
-        """Nothing was sent, so nothing drains."""
-        raise AssertionError("nothing is to be sent")
+        """Nothing waits, so nothing drains."""
+        raise AssertionError("nothing is queued")
 
 
 def server_call(
@@ -33,6 +54,7 @@ def server_call(
     *,
     request_id: str = "",
     context: object = None,
+    sent: Sent | None = None,
 ) -> ServerCall:
     """Return a call of ``Invoke`` as its interceptors see it."""
     head = CallHead(service="llmservice.v1.LLMService", method="Invoke", metadata=tuple(metadata))
@@ -40,7 +62,7 @@ def server_call(
         1,
         head,
         trio.CancelScope(),
-        NoWire(),
+        NoWire(sent),
         MessageReader(1024),
         request_id=request_id,
         context=context,

@@ -1,0 +1,112 @@
+"""`llmservice check`: what is in force, with secrets hidden, and what is missing.
+
+Laws: nothing is started, loaded or called. What looks like a secret is never printed, wherever it was put.
+"""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from adapters.local.presence import missing
+from entrypoints.cli.endings import DONE, HIDDEN, BadUsage, OperationFailed, one_line, without_users
+from entrypoints.compose import local_config
+from entrypoints.credentials import KeyMissing, keys
+from entrypoints.loopback import is_loopback
+from entrypoints.settings import (
+    CompatibleSettings,
+    ProviderSettings,
+    ScriptedSettings,
+    Settings,
+    SettingsError,
+    load_settings,
+)
+
+_SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|token|key|dsn)$")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KINDS: Mapping[type, str] = {CompatibleSettings: "compatible", ScriptedSettings: "scripted"}
+
+
+def command(asked: argparse.Namespace) -> int:
+    """Print the settings in force and what is missing.
+
+    Raises:
+        BadUsage: The configuration makes no sense.
+        OperationFailed: No provider could answer anything.
+    """
+    try:
+        settings = load_settings(asked.config)
+    except SettingsError as error:
+        raise BadUsage(str(error)) from error
+    for line in _in_force(settings):
+        print(line)
+    print()
+    if not is_loopback(settings.grpc.host):
+        print(f"note: serve refuses to listen at {settings.grpc.host} unless --insecure is said")
+    lacking = dict(_lacking(settings, os.environ))
+    for name, what in lacking.items():
+        if what:
+            print(one_line(f"missing: {name}: {what}"))
+    if all(lacking.values()):
+        raise OperationFailed("no provider can be called")
+    print("the configuration is valid")
+    return DONE
+
+
+def _in_force(settings: Settings) -> Iterator[str]:
+    for field in attrs.fields(Settings):
+        if field.name != "providers":
+            yield from _section(field.name, getattr(settings, field.name))
+    for name, provider in settings.providers.items():
+        yield from _section(f"providers.{_bare(name)}", provider)
+
+
+def _section(name: str, section: attrs.AttrsInstance) -> Iterator[str]:
+    yield f"[{name}]"
+    if type(section) in _KINDS:
+        yield f'kind = "{_KINDS[type(section)]}"'
+    for field in attrs.fields(type(section)):
+        yield f"{field.name} = {_value(field.name, getattr(section, field.name))}"
+
+
+def _value(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        # Scripts are long, and nobody asks for them here.
+        return "{ " + ", ".join(f"{_bare(key)} = ..." for key in value) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(name, each) for each in value) + "]"
+    if not isinstance(value, str):
+        return json.dumps(value, default=str)
+    if value and (
+        _SECRET_NAME.search(name) or (name.endswith("_env") and not _VARIABLE.fullmatch(value))
+    ):
+        # A key put where its variable's name belongs is a key all the same.
+        return json.dumps(HIDDEN)
+    return json.dumps(without_users(value), ensure_ascii=False)
+
+
+def _bare(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def _lacking(
+    settings: Settings, environment: Mapping[str, str]
+) -> Iterator[tuple[str, str | None]]:
+    """Yield each provider with what it lacks; None: nothing."""
+    if settings.local.enabled:
+        yield "local", missing(local_config(settings.local))
+    for name, provider in settings.providers.items():
+        yield name, _provider_lacks(provider, environment)
+
+
+def _provider_lacks(provider: ProviderSettings, environment: Mapping[str, str]) -> str | None:
+    if not isinstance(provider, CompatibleSettings) or not provider.api_key_env:
+        return None
+    try:
+        keys(provider.api_key_env, environment)
+    except KeyMissing as error:
+        return f"its key: {error}"
+    return None

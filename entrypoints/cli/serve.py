@@ -1,0 +1,115 @@
+"""`llmservice serve`: the server as a process.
+
+Ready is told last: the log line `serving` and the address file come once calls are accepted. The first SIGINT
+or SIGTERM stops it in order; a second one ends it at once.
+"""
+
+import argparse
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import trio
+from loguru import logger
+
+from domain.services.groups import single_error_unwrapped
+from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
+from entrypoints.cli.logs import set_up_logs
+from entrypoints.cli.main import log_level
+from entrypoints.compose import open_service
+from entrypoints.grpc.serve import serve_grpc
+from entrypoints.loopback import is_loopback
+from entrypoints.settings import GrpcSettings, Settings, SettingsError, load_settings
+
+
+def command(asked: argparse.Namespace) -> int:
+    """Serve until told to stop.
+
+    Raises:
+        BadUsage: The configuration makes no sense, or is not safe.
+        OperationFailed: The address cannot be bound, or the file not written.
+    """
+    set_up_logs(log_level())
+    try:
+        settings = load_settings(asked.config)
+    except SettingsError as error:
+        raise BadUsage(str(error)) from error
+    grpc = attrs.evolve(
+        settings.grpc,
+        host=settings.grpc.host if asked.host is None else asked.host,
+        port=settings.grpc.port if asked.port is None else asked.port,
+    )
+    if not (asked.insecure or is_loopback(grpc.host)):
+        raise BadUsage(
+            f"{grpc.host or 'an empty host'} is reachable from other machines, and callers are not"
+            " authenticated: listen at 127.0.0.1, or say --insecure"
+        )
+    with single_error_unwrapped():
+        trio.run(_serve, attrs.evolve(settings, grpc=grpc), asked.address_file)
+    logger.info("stopped")
+    return DONE
+
+
+async def _serve(settings: Settings, address_file: Path | None) -> None:
+    async with trio.open_nursery() as outer:
+        await outer.start(_stop_on_signal, outer.cancel_scope.cancel)
+        async with (
+            open_service(settings, progress=logger.info) as service,
+            # Inside, so that calls end before what serves them is closed.
+            trio.open_nursery() as nursery,
+        ):
+            try:
+                address = await nursery.start(serve_grpc, service, settings.grpc)
+            except OSError as error:
+                raise _cannot_listen(settings.grpc, error) from error
+            with _told_in(address_file, f"{address}\n"):
+                logger.bind(address=str(address)).info("serving")
+                await trio.sleep_forever()
+
+
+async def _stop_on_signal(  # noqa: ASYNC114 - private, and started in one place
+    stop: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            logger.bind(signal=signal.Signals(number).name).info("stopping")
+            break
+    stop()
+
+
+def _cannot_listen(grpc: GrpcSettings, error: OSError) -> OperationFailed:
+    why = error.strerror or str(error)
+    return OperationFailed(
+        f"cannot listen at {grpc.host}, port {grpc.port}: {why}; choose another --port"
+    )
+
+
+@contextmanager
+def _told_in(path: Path | None, text: str) -> Iterator[None]:
+    """Have `text` in the file at `path` while the block runs; it appears whole or not at all."""
+    if path is None:
+        yield
+        return
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="ascii")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OperationFailed(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        _remove_own(path, text)
+
+
+def _remove_own(path: Path, text: str) -> None:
+    try:
+        # Another server may have taken the file over.
+        if path.read_text(encoding="ascii") == text:
+            path.unlink()
+    except (OSError, UnicodeDecodeError):
+        logger.bind(path=str(path)).warning("the address file could not be removed")

@@ -1,0 +1,338 @@
+"""One connection to a server: a reader and a writer, and the calls that share them.
+
+Laws: a lost connection fails every call on it at once. Nothing that the server sends raises here: what
+cannot be understood ends the connection with a reason. All that is queued in one turn of the loop leaves in
+one write.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.abc
+import attrs
+from purerpc import StatusCode
+
+from domain.services.groups import single_error_unwrapped
+from entrypoints.client.call import ClientCall
+from entrypoints.client.errors import CallFailed
+from entrypoints.client.target import Target
+from entrypoints.grpc.transport.engine import (
+    NO_ERROR,
+    REFUSED_STREAM,
+    DataReceived,
+    Engine,
+    EngineError,
+    EngineFactory,
+    EngineLimits,
+    GoAwayReceived,
+    Headers,
+    HeadersReceived,
+    StreamClosed,
+    TrailersReceived,
+)
+from entrypoints.grpc.transport.messages import MessageReader, frame_message
+
+_READ_SIZE = 64 * 1024
+_SETTINGS = b"\x04"
+GOODBYE_S = 1.0
+"""How long a server that reads nothing can hold up those who leave."""
+
+CLOSED = "was closed"
+_MISBEHAVED = "is no good: the server does not speak HTTP/2 as it should"
+# A window update that waits for the next write costs nothing while this is small beside the windows.
+_OWED_AT_MOST = 16 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What a connection may cost.
+
+    Attributes:
+        engine: Windows, frames, headers; received bytes nobody took yet are at
+            most ``connection_window`` on a connection.
+        max_message: Longest message taken, in bytes.
+        connect_s: Patience with a server that does not accept, in seconds.
+    """
+
+    engine: EngineLimits = EngineLimits()
+    max_message: int = 16 * 1024 * 1024
+    connect_s: float = 10.0
+
+
+@attrs.define(eq=False)
+class Connection:
+    """Many calls on one connection; `open_connection` makes it and owns its tasks.
+
+    Attributes:
+        target: As the caller named it.
+    """
+
+    target: Target
+    engine: Engine
+    _stream: anyio.abc.ByteStream
+    _limits: Limits
+    _why: str = ""
+    _lost: bool = False
+    _dismissed: bool = False
+    _owed: int = 0
+    _greeted: bool = False
+    _calls: dict[int, ClientCall] = attrs.field(factory=dict)
+    _sleep: anyio.Event | None = None
+    _flushes: list[anyio.Event] = attrs.field(factory=list)
+    _change: anyio.Event = attrs.field(factory=anyio.Event)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes new calls."""
+        return not self._why
+
+    async def open(self, headers: Headers, message: bytes, deadline: float) -> ClientCall:
+        """Send a call with its only message. Waits while the server takes no more calls at once.
+
+        Whoever opened a call must `close` it.
+
+        Raises:
+            CallFailed: The connection cannot take it.
+        """
+        stream_id = await self._stream_id(headers)
+        call = ClientCall(stream_id, deadline, self, MessageReader(self._limits.max_message))
+        self._calls[stream_id] = call
+        self.engine.send(stream_id, frame_message(message), ended=True)
+        self.wake()
+        return call
+
+    async def close(self, call: ClientCall) -> None:
+        """Give back all that `call` holds; if it is unfinished, the server knows when this returns."""
+        self._calls.pop(call.stream_id, None)
+        self._changed()
+        if call.release():
+            await self._flush()
+
+    def acknowledge(self, stream_id: int, size: int) -> None:
+        """Give `size` received bytes back to the server's windows."""
+        self.engine.acknowledge(stream_id, size)
+        self._owed += size
+        if self._owed >= _OWED_AT_MOST:
+            self._owed = 0
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the engine's output written soon."""
+        if self._sleep is not None:
+            self._sleep.set()
+            self._sleep = None
+
+    def dismiss(self) -> None:
+        """Take no more calls, and end what is still open."""
+        self._dismissed = True
+        self._refuse(CLOSED)
+
+    async def disused(self) -> None:
+        """Wait until it is lost or dismissed, or until no call is left and none can come."""
+        while not (self._lost or self._dismissed) and (self.usable or self._calls):
+            await self._change.wait()
+
+    async def goodbye(self) -> None:
+        """Tell the server that we leave, and end what is still open."""
+        self.engine.goaway(NO_ERROR)
+        await self._flush()
+        self.lose(CLOSED)
+
+    def lose(self, why: str) -> None:
+        """End the connection and every call on it; the first reason stays."""
+        self._lost = True
+        self._refuse(why)
+        for call in self._calls.values():
+            call.fail(self._unavailable())
+        for each in self._flushes:
+            each.set()
+        self.wake()
+
+    async def read(self) -> None:
+        """Take in what the server sends, until there is no more."""
+        while not self._lost:
+            try:
+                data = await self._stream.receive(_READ_SIZE)
+            except anyio.EndOfStream:
+                self.lose("was closed by the server")
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                self.lose("was lost")
+            else:
+                self._received(data)
+                self.wake()
+
+    async def write(self) -> None:
+        """Write what the engine has, whenever it has something."""
+        try:
+            while not self._lost:
+                if not await self._write_once():
+                    self._sleep = anyio.Event()
+                    await self._sleep.wait()
+        finally:
+            # Nobody may wait for a writer that is no more.
+            self.lose(CLOSED)
+
+    async def _write_once(self) -> bool:
+        """Write what there is; return whether there was anything to do."""
+        asked, self._flushes = self._flushes, []
+        data = self.engine.take()
+        self._handle(self.engine.events())
+        if data:
+            try:
+                await self._stream.send(data)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                self.lose("was lost")
+        elif self.engine.finished:
+            self.lose(_MISBEHAVED)
+        for each in asked:
+            each.set()
+        return bool(data or asked or self._lost)
+
+    async def _stream_id(self, headers: Headers) -> int:
+        while self.usable:
+            try:
+                return self.engine.request(headers)
+            except EngineError:
+                if self._calls:
+                    await self._change.wait()
+                else:
+                    self._refuse("takes no more calls")
+        raise self._unavailable()
+
+    async def _flush(self) -> None:
+        if self._lost:
+            return
+        written = anyio.Event()
+        self._flushes.append(written)
+        self.wake()
+        await written.wait()
+
+    def _received(self, data: bytes) -> None:
+        if not self._greeted:
+            # A server's first frame is SETTINGS. An engine might wait for the rest of what looks like a
+            # very long one: HTTP/1.1, or an alert of TLS.
+            if data[3:4] not in (b"", _SETTINGS):
+                self.lose(_MISBEHAVED)
+                return
+            self._greeted = True
+        try:
+            self._handle(self.engine.receive(data))
+        except EngineError as error:
+            self.lose(f"{_MISBEHAVED} ({error})")
+
+    def _handle(self, events: list[Any]) -> None:
+        for event in events:
+            rule = _RULES.get(type(event))
+            if rule is not None:
+                rule(self, event)
+
+    def _headers(self, event: HeadersReceived) -> None:
+        call = self._calls.get(event.stream_id)
+        if call is not None:
+            call.headers(event.headers, ended=event.ended)
+
+    def _data(self, event: DataReceived) -> None:
+        call = self._calls.get(event.stream_id)
+        if call is not None:
+            call.data(event.data)
+        else:
+            # Nobody takes it any more; the connection's window must not shrink for that.
+            self.acknowledge(event.stream_id, len(event.data))
+
+    def _trailers(self, event: TrailersReceived) -> None:
+        call = self._calls.get(event.stream_id)
+        if call is not None:
+            call.trailers(event.headers)
+
+    def _closed(self, event: StreamClosed) -> None:
+        if event.code and self.engine.finished:
+            # Our own end closed it, with the connection.
+            self._refuse(_MISBEHAVED)
+        call = self._calls.get(event.stream_id)
+        if call is not None:
+            if event.code == REFUSED_STREAM and not self.usable:
+                call.fail(self._unavailable())
+            call.closed(event.code)
+        self._changed()
+
+    def _going_away(self, event: GoAwayReceived) -> None:
+        self._refuse("is being closed by the server")
+
+    def _refuse(self, why: str) -> None:
+        self._why = self._why or why
+        self._changed()
+
+    def _changed(self) -> None:
+        self._change.set()
+        self._change = anyio.Event()
+
+    def _unavailable(self) -> CallFailed:
+        return CallFailed(StatusCode.UNAVAILABLE, f"the connection to {self.target} {self._why}")
+
+
+# The keys decide the argument's type, which the type system cannot follow.
+_RULES: Mapping[type, Callable[[Connection, Any], None]] = {
+    HeadersReceived: Connection._headers,
+    DataReceived: Connection._data,
+    TrailersReceived: Connection._trailers,
+    StreamClosed: Connection._closed,
+    GoAwayReceived: Connection._going_away,
+}
+
+
+async def dial(target: Target, connect_s: float) -> anyio.abc.ByteStream:
+    """Return a stream to `target`; `connect_s` is the patience with it, in seconds.
+
+    Raises:
+        CallFailed: UNAVAILABLE: nothing accepts there.
+    """
+    try:
+        with anyio.fail_after(connect_s):
+            return await anyio.connect_tcp(target.host, target.port)
+    except TimeoutError:
+        raise _cannot_connect(target, f"no answer in {connect_s:g} s") from None
+    except OSError as error:
+        raise _cannot_connect(target, _said(error)) from None
+
+
+@asynccontextmanager
+async def open_connection(
+    target: Target, stream: anyio.abc.ByteStream, engine: EngineFactory, limits: Limits
+) -> AsyncIterator[Connection]:
+    """Speak HTTP/2 over `stream`; leaving the block ends every call on it and closes it."""
+    connection = Connection(target, engine(True, limits.engine), stream, limits)
+    connection.engine.start()
+    with single_error_unwrapped():
+        async with stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(connection.read)
+            tasks.start_soon(connection.write)
+            try:
+                yield connection
+            finally:
+                with anyio.move_on_after(GOODBYE_S, shield=True):
+                    await connection.goodbye()
+                tasks.cancel_scope.cancel()
+
+
+def _cannot_connect(target: Target, why: str) -> CallFailed:
+    return CallFailed(StatusCode.UNAVAILABLE, f"cannot connect to {target}: {why}")
+
+
+def _said(error: BaseException) -> str:
+    """Return what the operating system said; those in between tell it only in the cause."""
+    deepest = error
+    while True:
+        cause = deepest.__cause__
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if not isinstance(cause, OSError):
+            break
+        deepest = cause
+    number = getattr(deepest, "errno", None)
+    # Where a name was not resolved the number is not the system's.
+    if number is not None and number > 0:
+        return os.strerror(number)
+    return getattr(deepest, "strerror", None) or str(deepest)

@@ -1,0 +1,70 @@
+"""`llmservice check`: what is in force, and what is missing."""
+
+from pathlib import Path
+
+from tests.support.cli_runs import CONFIG, run
+
+KEYED = """
+[local]
+enabled = false
+[providers.x]
+kind = "compatible"
+base_url = "https://host/v1"
+api_key_env = "X_API_KEY"
+"""
+
+
+def _check(tmp_path: Path, config: str, **changes: str) -> tuple[int, str, str]:
+    file = tmp_path / "c.toml"
+    file.write_text(config)
+    done = run("check", f"--config={file}", **changes)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_usable_configuration_is_shown_and_0(tmp_path: Path) -> None:
+    code, out, err = _check(tmp_path, CONFIG, LLMSERVICE_GRPC__PORT="1234")
+    assert (code, err) == (0, "")
+    assert "port = 1234" in out
+    assert "[providers.demo]" in out
+    assert out.endswith("the configuration is valid\n")
+
+
+def test_an_invalid_configuration_is_one_line_and_2(tmp_path: Path) -> None:
+    code, out, err = _check(tmp_path, "[grpc]\nport = 70000\n")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert "grpc" in line
+    assert "port" in line
+
+
+def test_a_key_that_is_missing_is_named(tmp_path: Path) -> None:
+    code, out, err = _check(tmp_path, CONFIG + KEYED.partition("false")[2])
+    assert code == 0
+    assert "missing: x: its key: set X_API_KEY" in out
+    code, out, err = _check(tmp_path, KEYED)
+    assert code == 1
+    assert err == "llmservice: no provider can be called\n"
+
+
+def test_a_key_is_found_where_it_may_be(tmp_path: Path) -> None:
+    assert "missing" not in _check(tmp_path, KEYED, X_API_KEY="s3cret")[1]
+    key = tmp_path / "key"
+    key.write_text("s3cret\n")
+    assert "missing" not in _check(tmp_path, KEYED, X_API_KEY_FILE=str(key))[1]
+    key.write_text("\n")
+    assert "is empty" in _check(tmp_path, KEYED, X_API_KEY_FILE=str(key))[1]
+    assert "cannot be read" in _check(tmp_path, KEYED, X_API_KEY_FILE=str(tmp_path / "none"))[1]
+
+
+def test_secrets_are_never_printed(tmp_path: Path) -> None:
+    code, out, err = _check(tmp_path, KEYED, X_API_KEY="s3cret")
+    assert code == 0
+    assert "s3cret" not in out + err
+    code, out, err = _check(tmp_path, KEYED.replace("//host", "//user:s3cret@host"))
+    assert code == 2
+    assert "s3cret" not in out + err
+    misplaced = KEYED.replace("X_API_KEY", "sk-live-s3cret")
+    code, out, err = _check(tmp_path, misplaced)
+    assert code == 1
+    assert "s3cret" not in out + err
+    assert "api_key_env must be the name of a variable" in out
