@@ -64,18 +64,18 @@ def load_llama(config: LocalConfig, *, api_key: str = "", http_threads: int = 1)
         ProviderFailure: The file is there but is not the one that was asked for, or no model.
     """
     path = require(config)
-    if config.sha256:
-        _check(path, config.sha256)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
         raise NotConfigured(f"{NO_RUNTIME}; it cannot be imported: {error}") from error
     try:
+        if config.sha256:
+            _check(path, config.sha256)
         params = _params(xllamacpp.CommonParams(), config, path)
         params.api_keys = [api_key or secrets.token_hex(32)]
         params.n_threads_http = http_threads
         server = xllamacpp.Server(params)
-    except RuntimeError as error:
+    except (MemoryError, OSError, RuntimeError) as error:
         raise ProviderFailure(
             f"the embedded model {path.name} cannot be loaded: {error}",
             ErrorReason.PROVIDER_SERVER_ERROR,

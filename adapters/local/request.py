@@ -47,8 +47,8 @@ _PARAMETERS: Sequence[tuple[str, Callable[[ChatRequest], Json]]] = (
 
 OPTIONS = frozenset({"cache_prompt", "ignore_eos", "min_p", "repeat_penalty", "typical_p"})
 """What `provider_options` may set. Not all that the server knows: some of it would change how the answer is
-read, and some would let one caller stop this process (`repeat_last_n` allocates what
-it is told: 5e8 took 2 GB, for good)."""
+read, and some would let one caller stop this process (`repeat_last_n` allocates what it is told: 5e8 took
+2 GB, for good)."""
 
 # The most that one token was seen to hold is 64 (spaces). A megabyte takes up to 2 s to cut into tokens, and
 # nothing stops that, so it is not begun.

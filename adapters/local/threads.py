@@ -54,12 +54,13 @@ class Threads:
             RuntimeError: The system gives no more threads. Nothing was started.
         """
         threading.Thread(target=self._run, args=(work, ended), name=name, daemon=False).start()
+        if not self._running:
+            self._quiet = anyio.Event()
         self._running += 1
 
     async def quiet(self) -> None:
         """Wait until no thread runs."""
         while self._running:
-            self._quiet = anyio.Event()
             await self._quiet.wait()
 
     def _run(self, work: Callable[[], None], ended: Callable[[], None]) -> None:

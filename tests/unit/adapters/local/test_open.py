@@ -173,6 +173,18 @@ async def test_a_load_that_outlives_its_provider_is_dropped(
     loader.go.release()
 
 
+async def test_all_that_wait_for_quiet_hear_of_it() -> None:
+    held = Held()
+    async with opened(held) as local:
+        async with local.stream(call()) as events:
+            await anext(events)
+        async with trio.open_nursery() as waiting:
+            for _ in range(3):
+                waiting.start_soon(local.engine.quiet)
+            await trio.testing.wait_all_tasks_blocked()
+            held.step()
+
+
 async def test_a_closed_provider_refuses() -> None:
     async with opened(plays(answer("a"))) as local:
         pass

