@@ -45,6 +45,11 @@ default:
 @test *ARGS:
     {{ bin }}/pytest "$@"
 
+# Measure something: cancel, fairness
+[group('verify')]
+@bench NAME *ARGS:
+    name="$1"; shift; exec {{ bin }}/python -m "tests.benchmarks.$name" "$@"
+
 # Check format, style, async rules, import contracts and the lock; changes nothing
 [group('verify')]
 lint: lock-check

@@ -1,0 +1,70 @@
+"""A real OpenAI-compatible server that nobody here wrote, as a provider of the service."""
+
+import pytest
+
+from adapters.local.config import LocalConfig
+from adapters.local.presence import missing
+from domain.model.usage import AttemptOutcome
+from entrypoints.grpc.pb import llm_service_pb2 as pb
+from tests.support.local_llama_http import LlamaHttp, open_llama_http
+from tests.support.system_gateway import ask, in_thread, open_gateway, refusal, stub
+from tests.support.system_stream import checked
+
+pytestmark = pytest.mark.skipif(
+    missing(LocalConfig()) is not None, reason=missing(LocalConfig()) or ""
+)
+
+
+def _settings(llama: LlamaHttp) -> dict[str, object]:
+    return {
+        "local": {"enabled": False},
+        "providers": {
+            "llama": {
+                "kind": "compatible",
+                "base_url": llama.base_url,
+                "api_key_env": "LLAMA_KEY",
+            }
+        },
+    }
+
+
+async def test_it_answers_whole_and_streamed_with_usage() -> None:
+    async with (
+        open_llama_http() as llama,
+        open_gateway(_settings(llama), {"LLAMA_KEY": llama.api_key}) as gateway,
+    ):
+
+        def both() -> None:
+            question = ask("llama", llama.model, "Say hello in five words.", max_tokens=24)
+            with stub(gateway.address) as client:
+                whole = client.invoke(question, timeout=60)
+                assert whole.content
+                assert whole.usage.input_tokens > 0
+                assert whole.usage.output_tokens > 0
+                assert whole.attempts[0].upstream_status == 200
+                assert checked(list(client.stream(question, timeout=60)))
+
+        await in_thread(both)
+        outcomes = [record.attempt.outcome for record in gateway.log.records]
+        assert outcomes == [AttemptOutcome.SERVED] * 2
+        assert gateway.log.records[0].attempt.credential_alias == "LLAMA_KEY#1"
+
+
+async def test_a_bad_key_is_our_fault_and_is_not_shown() -> None:
+    async with (
+        open_llama_http() as llama,
+        open_gateway(_settings(llama), {"LLAMA_KEY": "sk-planted-secret"}) as gateway,
+    ):
+
+        def call() -> None:
+            with stub(gateway.address) as client:
+                refused = refusal(lambda: client.invoke(ask("llama", llama.model), timeout=60))
+            assert refused.reason == "PROVIDER_AUTH_FAILED"
+            assert refused.code.name == "INTERNAL"
+            assert "planted" not in refused.message
+            assert refused.usage is not None
+            assert refused.usage.attempts[0].outcome == pb.ATTEMPT_OUTCOME_FAILED
+
+        await in_thread(call)
+        (record,) = gateway.log.records
+        assert record.attempt.upstream_status == 401
