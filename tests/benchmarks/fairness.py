@@ -50,20 +50,23 @@ def _row(name: str, took: Sequence[float]) -> str:
 
 def main(calls: int) -> bool:
     """Print both rows; return whether the delay stays below the goal."""
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), CONFIG) as server:
-        with stub(server.address) as client:
-            _first_chunks_ms(client, 50)
-            alone = _first_chunks_ms(client, calls)
-            flood = subprocess.Popen(
-                [sys.executable, "-m", "tests.benchmarks.fairness", "--flood", server.address],
-                stdout=subprocess.PIPE,
-            )
-            assert flood.stdout is not None
-            flood.stdout.readline()
-            beside = _first_chunks_ms(client, calls)
-            flood.terminate()
-            flood.wait()
-            flood.stdout.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder), CONFIG) as server,
+        stub(server.address) as client,
+    ):
+        _first_chunks_ms(client, 50)
+        alone = _first_chunks_ms(client, calls)
+        flood = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.fairness", "--flood", server.address],
+            stdout=subprocess.PIPE,
+        )
+        assert flood.stdout is not None
+        flood.stdout.readline()
+        beside = _first_chunks_ms(client, calls)
+        flood.terminate()
+        flood.wait()
+        flood.stdout.close()
     print(_row("alone", alone))
     print(_row("beside it", beside))
     return beside[-1] - alone[len(alone) // 2] <= GOAL_MS

@@ -31,7 +31,8 @@ async def crowd(address: str, model: str, tasks: int, each: int) -> dict[str, ob
         async def one() -> None:
             nonlocal chunks
             for _ in range(each):
-                began, events = perf_counter(), []
+                began = perf_counter()
+                events: list[pb.LLMStreamResponse] = []
                 try:
                     async for event in stream(ask("play", model), timeout=120):
                         if not events:

@@ -3,18 +3,18 @@
 Nothing is recorded where no upstream was asked.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any
 
 import attrs
 import grpc
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from adapters.local.config import LocalConfig
 from adapters.local.presence import missing
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from tests.support.system_gateway import Gateway, ask, in_thread, open_gateway, refusal, stub
+from tests.support.system_gateway import Gateway, Stub, ask, in_thread, open_gateway, refusal, stub
 
 pytestmark = pytest.mark.skipif(
     missing(LocalConfig()) is not None, reason=missing(LocalConfig()) or ""
@@ -46,8 +46,16 @@ class Case:
     words: tuple[str, ...] = ()
 
 
-def _message(**parts: Any) -> pb.ChatMessage:
-    return pb.ChatMessage(**{"role": "user", "content": "Hello", **parts})
+def _message(role: str = "user", parts: Sequence[pb.ContentPart] = ()) -> pb.ChatMessage:
+    return pb.ChatMessage(role=role, content="Hello", parts=parts)
+
+
+def _streamed(client: Stub, request: pb.LLMRequest) -> list[pb.LLMStreamResponse]:
+    return list(client.stream(request, timeout=60))
+
+
+def _whole(client: Stub, request: pb.LLMRequest) -> pb.LLMResponse:
+    return client.invoke(request, timeout=60)
 
 
 CASES = {
@@ -100,8 +108,8 @@ async def gateway() -> AsyncIterator[Gateway]:
 async def test_nonsense_is_told_in_the_contracts_words(gateway: Gateway, case: Case) -> None:
     def both() -> None:
         with stub(gateway.address) as client:
-            for call in (client.invoke, lambda r, timeout: list(client.stream(r, timeout=timeout))):
-                refused = refusal(partial(call, case.request, timeout=60))
+            for call in (_whole, _streamed):
+                refused = refusal(partial(call, client, case.request))
                 assert (refused.code, refused.reason) == case.expected
                 assert tuple(refused.fields) == case.fields
                 assert all(word in refused.message for word in case.words), refused.message
@@ -129,6 +137,6 @@ async def test_what_the_local_model_does_not_take_is_dropped_if_the_caller_says_
                 timeout=60,
             )
 
-    (warning,) = (await in_thread(call)).warnings
-    assert warning.code == "PARAM_DROPPED"
-    assert "tools" in warning.message
+    (warning,) = MessageToDict(await in_thread(call))["warnings"]
+    assert warning["code"] == "PARAM_DROPPED"
+    assert "tools" in warning["message"]
