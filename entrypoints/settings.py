@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import cattrs
-from attrs.validators import ge, gt, in_, le, matches_re, min_len
+from attrs.validators import ge, gt, in_, le, min_len
 
 from adapters.scripted.script import Step
 from entrypoints.loopback import is_loopback
@@ -106,7 +106,7 @@ class CompatibleSettings:
         max_tokens_field: What the endpoint calls the bound on the answer.
     """
 
-    base_url: str = attrs.field(validator=matches_re(r"https?://[^\s/?#@]+[^\s?#@]*"))
+    base_url: str
     api_key_env: str = ""
     models: tuple[str, ...] = ()
     allow_plain_http: bool = False
@@ -115,11 +115,16 @@ class CompatibleSettings:
     )
 
     def __attrs_post_init__(self) -> None:
-        """Refuse to send a key over a wire that others can read.
+        """Refuse an address that is none, or where others could read the key on its way.
 
         Raises:
-            ValueError: The address is plain http, and not on this machine.
+            ValueError: It is no web address, or plain http and not on this machine. The address itself
+                is not said: it may hold a password.
         """
+        if not _BASE_URL.fullmatch(self.base_url):
+            raise ValueError(
+                "'base_url' must be like https://host/v1, without a user, a query or a fragment"
+            )
         url = urlsplit(self.base_url)
         if (
             url.scheme == "http"
@@ -141,6 +146,7 @@ class ScriptedSettings:
 
 
 ProviderSettings: TypeAlias = CompatibleSettings | ScriptedSettings
+_BASE_URL = re.compile(r"https?://[^\s/?#@]+[^\s?#@]*")
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

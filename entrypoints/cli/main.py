@@ -1,4 +1,4 @@
-"""The command line: what can be asked, and how each end of it looks from outside.
+"""The program: runs what the command line asks for, and makes each end of it look right from outside.
 
 Whatever a command needs is imported when it runs, so that `--help` is quick.
 """
@@ -9,8 +9,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
 
+from entrypoints.cli.arguments import parser
 from entrypoints.cli.endings import (
     BAD_USAGE,
     FAILED,
@@ -21,7 +21,6 @@ from entrypoints.cli.endings import (
     without_users,
 )
 
-_DEFAULT_TARGET = "127.0.0.1:50051"
 _LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -73,171 +72,6 @@ def _command(arguments: Sequence[str] | None) -> int:
     log_level()
     command: Callable[[argparse.Namespace], int] = import_module(asked.module).command
     return command(asked)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole program."""
-    top = argparse.ArgumentParser(
-        prog="llmservice",
-        description="One gRPC service in front of many large language models.",
-        epilog="Exit codes: 0 done, 1 the operation failed, 2 bad usage or configuration, 130 interrupted.\n"
-        "LLMSERVICE_LOG_LEVEL=DEBUG shows where an error came from.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_chat, _add_models, _add_check):
-        add(commands)
-    return top
-
-
-def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    serve = _add(
-        commands,
-        "serve",
-        "run the server",
-        "Runs the server until SIGINT or SIGTERM. The environment (LLMSERVICE_GRPC__PORT=0) overrides the\n"
-        "settings of the file, and these options override both.",
-        "  llmservice serve\n"
-        "  llmservice serve --config llmservice.toml\n"
-        "  llmservice serve --port 0 --address-file /tmp/llmservice.address",
-    )
-    _add_config(serve)
-    serve.add_argument(
-        "--host", metavar="H", help="name or address to listen at (default: 127.0.0.1)"
-    )
-    serve.add_argument(
-        "--port", metavar="P", type=_port, help="0 picks a free one (default: 50051)"
-    )
-    serve.add_argument(
-        "--address-file",
-        metavar="F",
-        type=Path,
-        help="write HOST:PORT here once calls are accepted; removed at the end",
-    )
-    serve.add_argument(
-        "--insecure",
-        action="store_true",
-        help="listen beyond this machine although callers are not authenticated",
-    )
-
-
-def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    chat = _add(
-        commands,
-        "chat",
-        "ask a model, answer streamed",
-        "Streams the answer to stdout as it arrives; usage, warnings and reasoning go to stderr.\n"
-        "Without a prompt: a conversation on a terminal, else the prompt is read from stdin.\n"
-        "Ctrl-C cancels the answer.",
-        '  llmservice chat "Why is the sky blue?"\n'
-        "  llmservice chat --system 'Answer in French.' --max-tokens 100 Hello\n"
-        "  git diff | llmservice chat --system 'Review this.' -\n"
-        "  llmservice chat --json Hello | jq -r .content",
-    )
-    _add_target(chat)
-    chat.add_argument(
-        "--provider",
-        metavar="P",
-        help="who answers (default: local; with --model alone, the server finds it)",
-    )
-    chat.add_argument("--model", metavar="M", help="which model (default: smollm2-135m-instruct)")
-    chat.add_argument(
-        "--system", metavar="S", help="what the model is told ahead of the conversation"
-    )
-    chat.add_argument("--temperature", metavar="T", type=float, help="0 for the most likely answer")
-    chat.add_argument("--max-tokens", metavar="N", type=_positive, help="bound on the answer")
-    chat.add_argument(
-        "--timeout",
-        metavar="S",
-        type=_seconds,
-        help="bound on the whole call, in seconds (default: none)",
-    )
-    chat.add_argument("--json", action="store_true", help="one event per line, as protobuf JSON")
-    chat.add_argument(
-        "prompt", metavar="PROMPT", nargs="*", help="the question; - reads it from stdin"
-    )
-
-
-def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    models = _add(
-        commands,
-        "models",
-        "list what can be called",
-        "Lists the models that a running server can call.",
-        "  llmservice models\n  llmservice models --provider local --json",
-    )
-    _add_target(models)
-    models.add_argument("--provider", metavar="P", default="", help="only this provider's")
-    models.add_argument("--json", action="store_true", help="one model per line, as protobuf JSON")
-
-
-def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    check = _add(
-        commands,
-        "check",
-        "validate the configuration",
-        "Validates the configuration, prints the settings in force with secrets hidden, and says what is\n"
-        "missing. Nothing is started or called.",
-        "  llmservice check\n  llmservice check --config llmservice.toml",
-    )
-    _add_config(check)
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    summary: str,
-    description: str,
-    examples: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=description,
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(module=f"entrypoints.cli.{name}")
-    return command
-
-
-def _add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="TOML file (default: what LLMSERVICE_CONFIG names, else llmservice.toml if it is there)",
-    )
-
-
-def _add_target(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--target",
-        metavar="HOST:PORT",
-        default=os.environ.get("LLMSERVICE_TARGET") or _DEFAULT_TARGET,
-        help=f"the server (default: what LLMSERVICE_TARGET names, else {_DEFAULT_TARGET})",
-    )
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return port
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return seconds
 
 
 if __name__ == "__main__":

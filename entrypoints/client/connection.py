@@ -5,7 +5,6 @@ cannot be understood ends the connection with a reason. All that is queued in on
 one write.
 """
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from purerpc import StatusCode
 
 from domain.services.groups import single_error_unwrapped
 from entrypoints.client.call import ClientCall
+from entrypoints.client.dial import cannot_connect
 from entrypoints.client.errors import CallFailed
 from entrypoints.client.target import Target
 from entrypoints.grpc.transport.engine import (
@@ -88,6 +88,20 @@ class Connection:
     def usable(self) -> bool:
         """Whether it takes new calls."""
         return not self._why
+
+    async def greeted(self, patience_s: float) -> None:
+        """Wait for the server's first frame: it says how many calls at once it takes.
+
+        Raises:
+            CallFailed: UNAVAILABLE: the other end is no server of ours, or silent for too long.
+        """
+        with anyio.move_on_after(patience_s):
+            while not (self._greeted or self._lost):
+                await self._change.wait()
+        if self._lost:
+            raise self._unavailable()
+        if not self._greeted:
+            raise cannot_connect(self.target, f"no answer in {patience_s:g} s")
 
     async def open(self, headers: Headers, message: bytes, deadline: float) -> ClientCall:
         """Send a call with its only message. Waits while the server takes no more calls at once.
@@ -180,15 +194,16 @@ class Connection:
         asked, self._flushes = self._flushes, []
         data = self.engine.take()
         self._handle(self.engine.events())
-        if data:
-            try:
+        try:
+            if data:
                 await self._stream.send(data)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                self.lose("was lost")
-        elif self.engine.finished:
-            self.lose(_MISBEHAVED)
-        for each in asked:
-            each.set()
+            elif self.engine.finished:
+                self.lose(_MISBEHAVED)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            self.lose("was lost")
+        finally:
+            for each in asked:
+                each.set()
         return bool(data or asked or self._lost)
 
     async def _stream_id(self, headers: Headers) -> int:
@@ -218,6 +233,7 @@ class Connection:
                 self.lose(_MISBEHAVED)
                 return
             self._greeted = True
+            self._changed()
         try:
             self._handle(self.engine.receive(data))
         except EngineError as error:
@@ -283,21 +299,6 @@ _RULES: Mapping[type, Callable[[Connection, Any], None]] = {
 }
 
 
-async def dial(target: Target, connect_s: float) -> anyio.abc.ByteStream:
-    """Return a stream to `target`; `connect_s` is the patience with it, in seconds.
-
-    Raises:
-        CallFailed: UNAVAILABLE: nothing accepts there.
-    """
-    try:
-        with anyio.fail_after(connect_s):
-            return await anyio.connect_tcp(target.host, target.port)
-    except TimeoutError:
-        raise _cannot_connect(target, f"no answer in {connect_s:g} s") from None
-    except OSError as error:
-        raise _cannot_connect(target, _said(error)) from None
-
-
 @asynccontextmanager
 async def open_connection(
     target: Target, stream: anyio.abc.ByteStream, engine: EngineFactory, limits: Limits
@@ -315,24 +316,3 @@ async def open_connection(
                 with anyio.move_on_after(GOODBYE_S, shield=True):
                     await connection.goodbye()
                 tasks.cancel_scope.cancel()
-
-
-def _cannot_connect(target: Target, why: str) -> CallFailed:
-    return CallFailed(StatusCode.UNAVAILABLE, f"cannot connect to {target}: {why}")
-
-
-def _said(error: BaseException) -> str:
-    """Return what the operating system said; those in between tell it only in the cause."""
-    deepest = error
-    while True:
-        cause = deepest.__cause__
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if not isinstance(cause, OSError):
-            break
-        deepest = cause
-    number = getattr(deepest, "errno", None)
-    # Where a name was not resolved the number is not the system's.
-    if number is not None and number > 0:
-        return os.strerror(number)
-    return getattr(deepest, "strerror", None) or str(deepest)

@@ -11,7 +11,8 @@ import anyio.lowlevel
 import attrs
 from purerpc import StatusCode
 
-from entrypoints.client.connection import CLOSED, Connection, Limits, dial, open_connection
+from entrypoints.client.connection import CLOSED, Connection, Limits, open_connection
+from entrypoints.client.dial import dial
 from entrypoints.client.errors import CallFailed
 from entrypoints.client.target import Target
 from entrypoints.grpc.transport.engine import EngineFactory
@@ -60,6 +61,7 @@ class Connections:
             async with open_connection(
                 self.target, stream, self._engine, self._limits
             ) as connection:
+                await connection.greeted(self._limits.connect_s)
                 if self._closed:
                     raise self._unavailable()
                 task_status.started(connection)

@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -143,9 +143,22 @@ class Terminal:
     _seen: str = ""
     _at: int = 0
 
-    def expect(self, text: str) -> str:
+    def interrupt(self, text: str) -> None:
+        """Press Ctrl-C at a prompt, and wait until `text` is shown.
+
+        Python's readline overlooks a signal between the prompt and its waiting for keys, until the next
+        one comes: so it is pressed again after a while.
+        """
+        for _ in range(3):
+            self.send("\x03")
+            with suppress(AssertionError):
+                self.expect(text, PATIENCE_S / 4)
+                return
+        raise AssertionError(f"Ctrl-C led to no {text!r}")
+
+    def expect(self, text: str, patience_s: float = PATIENCE_S) -> str:
         """Wait until `text` is shown after what was expected before; return what came until then."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + patience_s
         while (found := self._seen.find(text, self._at)) < 0:
             left_s = end - time.monotonic()
             assert left_s > 0, f"no {text!r} in {self._seen[self._at :]!r}"

@@ -14,7 +14,9 @@ from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import engine_factory
 from entrypoints.grpc.transport.server import Address, Server
 
-Handler = Callable[[pb.LLMRequest, ServerCall], Awaitable[pb.LLMResponse | None]]
+Handler = Callable[
+    [pb.LLMRequest, ServerCall], Awaitable[pb.LLMResponse | None] | pb.LLMResponse | None
+]
 
 
 @attrs.define
@@ -26,12 +28,15 @@ class Scripted(LLMServiceServicer):
     async def Invoke(  # type: ignore[override]  # noqa: N802 - the interface's name
         self, input_message: pb.LLMRequest, request: ServerCall
     ) -> pb.LLMResponse | None:
-        return await self.handler(input_message, request)
+        result = self.handler(input_message, request)
+        return await result if isinstance(result, Awaitable) else result
 
     async def InvokeStream(  # type: ignore[override]  # noqa: N802 - the interface's name
         self, input_message: pb.LLMRequest, request: ServerCall
     ) -> None:
-        await self.handler(input_message, request)
+        result = self.handler(input_message, request)
+        if isinstance(result, Awaitable):
+            await result
 
 
 class OneModel(ModelServiceServicer):

@@ -58,7 +58,7 @@ def test_the_main_job_is_done_once(tmp_path: Path) -> None:
 
 
 @needs_model
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_nothing_is_left_behind_when_it_is_interrupted(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -13,7 +13,7 @@ from entrypoints.cli.endings import (
     without_users,
 )
 from entrypoints.cli.failure import told
-from entrypoints.cli.main import parser, run
+from entrypoints.cli.main import main, run
 from entrypoints.client.errors import CallFailed, StatusCode
 
 
@@ -22,10 +22,33 @@ def test_every_command_explains_itself_with_examples(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([command, "--help"])
+        main([command, "--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
     assert f"examples:\n  llmservice {command}" in out
+
+
+@pytest.mark.parametrize(
+    "words", [("nonsense",), (), ("chat", "--max-tokens=0", "hi"), ("serve", "--port=65536")]
+)
+def test_a_command_line_that_makes_no_sense_is_2(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == BAD_USAGE
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("chat", "--target=host:x", "hi"),
+        ("chat", ""),
+        ("chat", "--provider=demo", "hi"),
+        ("chat", "caf\udce9"),
+        ("models", "--target=host:x"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_2(words: tuple[str, ...]) -> None:
+    assert main(words) == BAD_USAGE
 
 
 def test_a_failure_names_reason_remedy_and_request() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrypoints.grpc.transport.engine import engine_factory
+from entrypoints.grpc.transport.engine import EngineFactory, engine_factory
 from entrypoints.grpc.transport.shim import make_purerpc_importable
 
 # Tests name purerpc's status codes.
@@ -13,4 +13,8 @@ make_purerpc_importable()
 def both_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have clients use the engine under test."""
     made = engine_factory(request.param)
-    monkeypatch.setattr("entrypoints.client.client.engine_factory", lambda name: made)
+
+    def chosen(name: str) -> EngineFactory:
+        return made
+
+    monkeypatch.setattr("entrypoints.client.client.engine_factory", chosen)

@@ -37,7 +37,7 @@ class Endless:
             self.gone.set()
 
 
-async def _echo(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
+def _echo(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
     return pb.LLMResponse(content=message.model)
 
 
@@ -156,7 +156,7 @@ async def test_abandoned_streams_do_not_use_up_the_connection() -> None:
 
 
 async def test_a_message_larger_than_the_window_comes_through() -> None:
-    async def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
+    def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
         return pb.LLMResponse(content="x" * 6_000_000)
 
     async with server(handler) as target, connect(target) as client:
@@ -165,7 +165,7 @@ async def test_a_message_larger_than_the_window_comes_through() -> None:
 
 
 async def test_a_message_beyond_the_limit_is_refused() -> None:
-    async def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
+    def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
         return pb.LLMResponse(content="x" * (17 * 1024 * 1024))
 
     async with server(handler) as target, connect(target) as client:
@@ -178,7 +178,7 @@ async def test_a_message_beyond_the_limit_is_refused() -> None:
 async def test_the_server_is_told_how_long_it_has() -> None:
     told: list[float | None] = []
 
-    async def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
+    def handler(message: pb.LLMRequest, call: ServerCall) -> pb.LLMResponse:
         told.append(call.head.timeout_s)
         return pb.LLMResponse()
 
@@ -267,7 +267,7 @@ async def test_a_stream_without_finish_is_not_complete() -> None:
 
 
 async def test_a_plain_status_needs_no_details() -> None:
-    async def handler(message: pb.LLMRequest, call: ServerCall) -> None:
+    def handler(message: pb.LLMRequest, call: ServerCall) -> None:
         raise RpcFailedError(Status(StatusCode.ABORTED, "späť\n100 %"))
 
     async with server(handler) as target, connect(target) as client:
@@ -318,3 +318,18 @@ async def test_it_runs_on_asyncio_as_well() -> None:
 
     async with server(_two) as target:
         await trio.to_thread.run_sync(lambda: anyio.run(main, target, backend="asyncio"))
+
+
+async def test_a_cancel_at_any_moment_is_quick_and_leaves_nothing() -> None:
+    async with server(_two) as target:
+        await trio.testing.wait_all_tasks_blocked()
+        before = trio.lowlevel.current_statistics().tasks_living
+        for step in range(150):
+            with trio.fail_after(0.9):
+                with anyio.move_on_after(step * 5e-5):
+                    async with connect(target) as client, client.invoke_stream(REQUEST) as events:
+                        async for _ in events:
+                            pass
+        with trio.fail_after(2):
+            while trio.lowlevel.current_statistics().tasks_living > before:
+                await trio.testing.wait_all_tasks_blocked()

@@ -21,10 +21,14 @@ WHOLE = frame_message(pb.LLMResponse(content="c").SerializeToString())
 
 
 async def _failure(target: str) -> CallFailed:
-    async with connect(target) as client:
-        with trio.fail_after(5), pytest.raises(CallFailed) as caught:
-            await client.invoke(REQUEST)
+    with trio.fail_after(5), pytest.raises(CallFailed) as caught:
+        await _invoke(target)
     return caught.value
+
+
+async def _invoke(target: str) -> None:
+    async with connect(target) as client:
+        await client.invoke(REQUEST)
 
 
 async def test_leaving_a_stream_resets_it_before_control_returns() -> None:
@@ -190,12 +194,7 @@ async def test_a_web_server_is_not_taken_for_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
-    [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"\x15\x03\x03\x00\x02\x02\x46",
-        b"\x00\x00\x01\x04" + b"\0" * 6,
-    ],
+    "said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x46"]
 )
 async def test_a_server_of_another_protocol_is_said_to_be_one(said: bytes) -> None:
     async def play(end: Peer) -> None:
@@ -206,6 +205,16 @@ async def test_a_server_of_another_protocol_is_said_to_be_one(said: bytes) -> No
         failure = await _failure(target)
     assert failure.code is StatusCode.UNAVAILABLE
     assert "does not speak HTTP/2" in failure.message
+
+
+async def test_a_server_that_breaks_the_rules_is_unavailable() -> None:
+    async def play(end: Peer) -> None:
+        # SETTINGS of a length that they cannot have.
+        await end.stream.send_all(b"\x00\x00\x01\x04" + b"\0" * 6)
+        await trio.sleep_forever()
+
+    async with peer(play) as target:
+        assert (await _failure(target)).code is StatusCode.UNAVAILABLE
 
 
 async def test_a_lost_connection_fails_every_call_and_the_next_one_connects_anew() -> None:
@@ -274,6 +283,18 @@ async def test_nobody_there() -> None:
             raise AssertionError
     assert caught.value.code is StatusCode.UNAVAILABLE
     assert caught.value.message == f"cannot connect to 127.0.0.1:{port}: Connection refused"
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_long() -> None:
+    async def play(end: Peer) -> None:
+        await trio.sleep_forever()
+
+    async with peer(play) as target:
+        with trio.fail_after(5), pytest.raises(CallFailed) as caught:
+            async with connect(target, limits=Limits(connect_s=0.05)):
+                raise AssertionError
+    assert caught.value.code is StatusCode.UNAVAILABLE
+    assert caught.value.message == f"cannot connect to {target}: no answer in 0.05 s"
 
 
 async def test_a_server_that_reads_nothing_cannot_hold_the_caller() -> None:
