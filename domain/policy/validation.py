@@ -35,6 +35,8 @@ def _model(request: ChatRequest) -> Iterator[FieldViolation]:
         yield FieldViolation(
             "model", "is missing: name a model, for example one that ListModels gives"
         )
+    elif len(request.model.encode()) > MAX_NAME_BYTES:
+        yield FieldViolation("model", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
 def _messages(request: ChatRequest) -> Iterator[FieldViolation]:

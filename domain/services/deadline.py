@@ -41,9 +41,10 @@ class Timed:
         until_s = anyio.current_time() + patience.first_token_s
         async with AsyncExitStack() as stack:
             # Not fail_after: a TimeoutError may also be the model's own.
-            with anyio.move_on_after(patience.first_token_s) as scope:
+            events = None
+            with anyio.move_on_after(patience.first_token_s):
                 events = await stack.enter_async_context(self.inner.stream(call))
-            if scope.cancelled_caught:
+            if events is None:
                 raise patience.no_first_token()
             yield _Steps(events, patience, until_s - anyio.current_time())
 
