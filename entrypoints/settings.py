@@ -9,7 +9,6 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from attrs.validators import ge, gt, in_, le, min_len
 from adapters.scripted.script import Step
 from entrypoints.loopback import is_loopback
 from entrypoints.settings_errors import sentences
+from entrypoints.settings_values import plain_converter
 
 PREFIX = "LLMSERVICE_"
 RESERVED = frozenset({"LLMSERVICE_CONFIG", "LLMSERVICE_LOG_LEVEL", "LLMSERVICE_TARGET"})
@@ -249,41 +249,6 @@ def _env_value(name: str, value: str) -> Any:
         raise SettingsError(f"{name}: is not a valid list or table: {error}") from None
 
 
-def _flag(value: Any, _: type) -> bool:
-    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
-    lowered = value.lower() if isinstance(value, str) else value
-    if not isinstance(lowered, bool | str) or lowered not in known:
-        raise ValueError("must be true or false")
-    return known[lowered]
-
-
-def _texts(value: Any, _: type) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-        raise ValueError("must be a list of strings")
-    return tuple(value)
-
-
-def _text(value: Any, _: type) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a string")
-    return value
-
-
-def _whole(value: Any, _: type) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+", value):
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("must be a whole number")
-    return value
-
-
-def _number(value: Any, _: type) -> float:
-    if not isinstance(value, bool):
-        with suppress(ValueError, TypeError):
-            return float(value)
-    raise ValueError("must be a number")
-
-
 def _provider(value: Any, _: object) -> ProviderSettings:
     if not isinstance(value, Mapping):
         raise ValueError("must be a table")
@@ -301,12 +266,7 @@ _KINDS: Mapping[Any, type[ProviderSettings]] = {
 
 
 def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(bool, _flag)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(int, _whole)
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+    converter = plain_converter()
     converter.register_structure_hook(ProviderSettings, _provider)
     return converter
 

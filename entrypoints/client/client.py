@@ -23,9 +23,10 @@ from purerpc import StatusCode
 
 from domain.services.groups import single_error_unwrapped
 from entrypoints.client.call import ClientCall
-from entrypoints.client.connection import GOODBYE_S, Connection, Limits
+from entrypoints.client.connection import GOODBYE_S, Connection
 from entrypoints.client.connections import Connections
 from entrypoints.client.errors import CallFailed, deadline_passed
+from entrypoints.client.limits import Limits
 from entrypoints.client.stream import Events
 from entrypoints.client.target import Target
 from entrypoints.grpc.pb.llm_service_pb2 import (
@@ -196,7 +197,8 @@ async def connect(
     engine = engine_factory(http2_engine)
     with single_error_unwrapped():
         async with anyio.create_task_group() as tasks:
-            connections = Connections(parsed, engine, limits, tasks)
+            connections = Connections(parsed, engine, limits)
+            tasks.start_soon(connections.keep)
             try:
                 await connections.current()
                 yield Client(connections)

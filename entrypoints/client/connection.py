@@ -5,8 +5,7 @@ cannot be understood ends the connection with a reason. All that is queued in on
 one write.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -14,10 +13,10 @@ import anyio.abc
 import attrs
 from purerpc import StatusCode
 
-from domain.services.groups import single_error_unwrapped
 from entrypoints.client.call import ClientCall
 from entrypoints.client.dial import cannot_connect
 from entrypoints.client.errors import CallFailed
+from entrypoints.client.limits import Limits
 from entrypoints.client.target import Target
 from entrypoints.grpc.transport.engine import (
     NO_ERROR,
@@ -25,8 +24,6 @@ from entrypoints.grpc.transport.engine import (
     DataReceived,
     Engine,
     EngineError,
-    EngineFactory,
-    EngineLimits,
     GoAwayReceived,
     Headers,
     HeadersReceived,
@@ -44,22 +41,6 @@ CLOSED = "was closed"
 _MISBEHAVED = "is no good: the server does not speak HTTP/2 as it should"
 # A window update that waits for the next write costs nothing while this is small beside the windows.
 _OWED_AT_MOST = 16 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What a connection may cost.
-
-    Attributes:
-        engine: Windows, frames, headers; received bytes nobody took yet are at
-            most ``connection_window`` on a connection.
-        max_message: Longest message taken, in bytes.
-        connect_s: Patience with a server that does not accept, in seconds.
-    """
-
-    engine: EngineLimits = EngineLimits()
-    max_message: int = 16 * 1024 * 1024
-    connect_s: float = 10.0
 
 
 @attrs.define(eq=False)
@@ -297,22 +278,3 @@ _RULES: Mapping[type, Callable[[Connection, Any], None]] = {
     StreamClosed: Connection._closed,
     GoAwayReceived: Connection._going_away,
 }
-
-
-@asynccontextmanager
-async def open_connection(
-    target: Target, stream: anyio.abc.ByteStream, engine: EngineFactory, limits: Limits
-) -> AsyncIterator[Connection]:
-    """Speak HTTP/2 over `stream`; leaving the block ends every call on it and closes it."""
-    connection = Connection(target, engine(True, limits.engine), stream, limits)
-    connection.engine.start()
-    with single_error_unwrapped():
-        async with stream, anyio.create_task_group() as tasks:
-            tasks.start_soon(connection.read)
-            tasks.start_soon(connection.write)
-            try:
-                yield connection
-            finally:
-                with anyio.move_on_after(GOODBYE_S, shield=True):
-                    await connection.goodbye()
-                tasks.cancel_scope.cancel()

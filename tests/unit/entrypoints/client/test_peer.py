@@ -6,7 +6,7 @@ import trio
 from purerpc import StatusCode
 
 from entrypoints.client.client import connect
-from entrypoints.client.connection import Limits
+from entrypoints.client.limits import Limits
 from entrypoints.client.errors import CallFailed
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.transport.engine import CANCEL, NO_ERROR, REFUSED_STREAM, EngineLimits
