@@ -1,9 +1,14 @@
 """Domain errors in gRPC's words: a status code, a message, and google.rpc details.
 
+Law: whatever is wrong, the trailers stay below 8 KiB. Clients refuse longer ones, and then see a failure of
+the connection instead of ours.
+
 Source: https://grpc.github.io/grpc/core/md_doc_statuscodes.html, google/rpc/error_details.proto
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import TypeVar
 
 import attrs
 from google.protobuf.any_pb2 import Any as PbAny
@@ -19,6 +24,7 @@ from entrypoints.grpc.translate.answers import attempt_pb, duration_pb, usage_pb
 from entrypoints.grpc.transport.dispatch import CallStatus
 
 DOMAIN = "llmservice"
+M = TypeVar("M", bound=Message)
 
 CODES: Mapping[ErrorReason, StatusCode] = {
     ErrorReason.CALLER_INVALID_REQUEST: StatusCode.INVALID_ARGUMENT,
@@ -56,6 +62,13 @@ _KEPT_INSIDE: Mapping[ErrorReason, str] = {
     ErrorReason.PROVIDER_AUTH_FAILED: "the provider refused the service's credentials",
 }
 
+# The message is sent twice: percent-encoded, which may triple it, and in the details, which base64 makes
+# a third longer.
+_MAX_MESSAGE_BYTES = 512
+_MAX_NAME_BYTES = 256
+_MAX_VIOLATIONS_BYTES = 1536
+_MAX_ATTEMPTS_BYTES = 1024
+
 
 @attrs.frozen(kw_only=True)
 class Failure:
@@ -78,7 +91,7 @@ def status_of(failure: Failure) -> CallStatus:
     """Return how `failure` is told to the caller."""
     error = failure.error
     code = CODES[error.reason]
-    message = _KEPT_INSIDE.get(error.reason, error.message)
+    message = _cut(_KEPT_INSIDE.get(error.reason, error.message), _MAX_MESSAGE_BYTES)
     status = RpcStatus(
         code=code.value, message=message, details=[_packed(each) for each in _details(failure)]
     )
@@ -92,28 +105,42 @@ def _details(failure: Failure) -> list[Message]:
         ErrorInfo(
             reason=error.reason.name,
             domain=DOMAIN,
-            metadata={name: value for name, value in known.items() if value},
+            metadata={name: _cut(value, _MAX_NAME_BYTES) for name, value in known.items() if value},
         )
     ]
     if error.retryable and error.retry_after_s is not None:
         details.append(RetryInfo(retry_delay=duration_pb(error.retry_after_s)))
     if isinstance(error, InvalidRequest):
-        details.append(
-            BadRequest(
-                field_violations=[
-                    BadRequest.FieldViolation(field=each.field, description=each.description)
-                    for each in error.violations
-                ]
+        violations = [
+            BadRequest.FieldViolation(
+                field=_cut(each.field, _MAX_NAME_BYTES),
+                description=_cut(each.description, _MAX_NAME_BYTES),
             )
-        )
+            for each in error.violations
+        ]
+        details.append(BadRequest(field_violations=_fitting(violations, _MAX_VIOLATIONS_BYTES)))
     if failure.attempts:
-        last = failure.attempts[-1]
-        details.append(
-            pb.FailureUsage(
-                usage=usage_pb(last.usage), attempts=[attempt_pb(each) for each in failure.attempts]
-            )
+        latest = _fitting(
+            (attempt_pb(each) for each in reversed(failure.attempts)), _MAX_ATTEMPTS_BYTES
         )
+        usage = attrs.evolve(failure.attempts[-1].usage, raw=None)
+        details.append(pb.FailureUsage(usage=usage_pb(usage), attempts=reversed(latest)))
     return details
+
+
+def _fitting(messages: Iterable[M], most: int) -> list[M]:
+    """Return the first `messages`, up to `most` bytes."""
+    told = list(messages)
+    sizes = accumulate(message.ByteSize() for message in told)
+    return [message for message, size in zip(told, sizes, strict=True) if size <= most]
+
+
+def _cut(text: str, most: int) -> str:
+    """Return `text` in at most `most` bytes; what is no UTF-8 is replaced."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= most:
+        return encoded.decode()
+    return encoded[: most - 3].decode(errors="ignore") + "…"
 
 
 def _packed(message: Message) -> PbAny:

@@ -259,6 +259,55 @@ def test_each_kind_of_provider_has_its_settings(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("https://models.house/v1", True),
+        ("http://127.0.0.1:8080/v1", True),
+        ("http://localhost:8080/v1", True),
+        ("http://[::1]:8080/v1", True),
+        ("http://models.house/v1", False),
+        ("http://10.0.0.1/v1", False),
+    ],
+)
+def test_plain_http_is_for_loopback_unless_allowed(
+    address: str, taken: bool, tmp_path: Path
+) -> None:
+    text = f"[providers.x]\nkind = 'compatible'\nbase_url = '{address}'\n"
+    assert loaded(tmp_path, f"{text}allow_plain_http = true\n").providers
+    if taken:
+        assert loaded(tmp_path, text).providers
+    else:
+        (sentence,) = wrong(tmp_path, text)
+        assert sentence.startswith("providers.x.base_url: is plain http")
+
+
+@pytest.mark.parametrize("name", ["House", "my house", "-x", "a/b", "é", "x" * 65])
+def test_a_provider_must_have_a_name_that_calls_can_use(name: str, tmp_path: Path) -> None:
+    text = f'[providers."{name}"]\nkind = "compatible"\nbase_url = "https://x/v1"\n'
+    (sentence,) = wrong(tmp_path, text)
+    assert sentence.startswith("providers: name ")
+
+
+@pytest.mark.parametrize("name", ["x", "9", "my-house_2", "x" * 64])
+def test_a_fit_name_is_taken(name: str, tmp_path: Path) -> None:
+    text = f'[providers."{name}"]\nkind = "compatible"\nbase_url = "https://x/v1"\n'
+    assert list(loaded(tmp_path, text).providers) == [name]
+
+
+def test_the_name_local_is_free_only_where_the_embedded_model_is_off(tmp_path: Path) -> None:
+    text = '[providers.local]\nkind = "compatible"\nbase_url = "https://x/v1"\n'
+    (sentence,) = wrong(tmp_path, text)
+    assert sentence.startswith("providers: name local")
+    assert loaded(tmp_path, f"{text}[local]\nenabled = false\n").providers
+
+
+def test_an_address_cannot_hold_a_password(tmp_path: Path) -> None:
+    text = '[providers.x]\nkind = "compatible"\nbase_url = "https://me:secret@x/v1"\n'
+    (sentence,) = wrong(tmp_path, text)
+    assert sentence.startswith("providers.x.base_url: must")
+
+
 def test_the_given_tree_is_not_changed() -> None:
     tree = {"providers": {"x": {"kind": "compatible", "base_url": "https://x"}}}
     structure(tree)

@@ -60,6 +60,11 @@ def test_an_invalid_request_says_every_violation_in_one_message() -> None:
     assert error.message == "model: is missing; seed: is odd"
 
 
+def test_an_unknown_model_says_what_the_provider_answered() -> None:
+    error = ModelUnknown("x", upstream_status=404, upstream_request_id="req-1")
+    assert (error.upstream_status, error.upstream_request_id) == (404, "req-1")
+
+
 @pytest.mark.parametrize("reason", ErrorReason)
 def test_only_refusals_of_ours_come_before_the_upstream(reason: ErrorReason) -> None:
     before = {

@@ -114,6 +114,7 @@ def test_what_makes_sense_is_let_through(changes: dict[str, object]) -> None:
 PART = "messages[0].parts[0]"
 BAD: dict[str, tuple[dict[str, object], list[str]]] = {
     "no model": ({"model": ""}, ["model"]),
+    "a model name too long in bytes": ({"model": "é" * 129}, ["model"]),
     "no messages": ({"messages": ()}, ["messages"]),
     "no content": (
         {"messages": (*said(Role.USER), *said(Role.SYSTEM), *said(Role.TOOL))},

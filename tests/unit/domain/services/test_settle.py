@@ -161,6 +161,14 @@ async def test_a_failure_on_entry_is_recorded_with_what_the_provider_said() -> N
     assert it.attempt.usage == NO_USAGE
 
 
+async def test_what_no_provider_answered_has_no_status() -> None:
+    it = world(entry=[ProviderFailure("refused", ErrorReason.PROVIDER_CONNECTION_FAILED)])
+    with pytest.raises(ProviderFailure):
+        async with it.model.stream(ask()):
+            pytest.fail("the block must not be entered")
+    assert (it.attempt.upstream_status, it.attempt.upstream_request_id) == (0, "")
+
+
 async def test_a_failure_in_the_middle_keeps_the_usage_so_far(autojump_clock: MockClock) -> None:
     broken = ProviderFailure("cut", ErrorReason.PROVIDER_STREAM_TRUNCATED)
     it = world(STARTED, 1.0, TextDelta("a"), UsageReported(PARTIAL), 1.0, broken)

@@ -21,6 +21,7 @@ from domain.model.usage import Attempt, AttemptOutcome, Usage
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.status import CODES, Failure, status_of
 from entrypoints.grpc.translate.answers import attempt_pb
+from entrypoints.grpc.transport.headers import status_trailers
 
 # The table of the outward contract, written down again.
 CONTRACT: Mapping[str, str] = {
@@ -184,6 +185,77 @@ def test_nothing_is_told_of_what_was_never_tried() -> None:
         told(Failure(error=ChatError("x", ErrorReason.CALLER_MODEL_UNKNOWN))).one(pb.FailureUsage)
         is None
     )
+
+
+LONG = "é" * 10_000
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(error=ProviderFailure(LONG, ErrorReason.PROVIDER_REJECTED_REQUEST)),
+        Failure(
+            error=InvalidRequest(*(FieldViolation(f"messages[{n}]", "bad") for n in range(1000)))
+        ),
+        Failure(error=InvalidRequest(*(FieldViolation(LONG, LONG) for _ in range(100)))),
+        Failure(
+            error=ProviderFailure(LONG, ErrorReason.PROVIDER_OVERLOADED, retry_after_s=1.0),
+            request_id="x" * 128,
+            provider=LONG,
+            model=LONG,
+            attempts=tuple(
+                attrs.evolve(ATTEMPT, index=n, model="é" * 128, upstream_request_id="x" * 128)
+                for n in range(100)
+            ),
+        ),
+        Failure(
+            error=InvalidRequest(*(FieldViolation("é" * 99, "é" * 99) for _ in range(99))),
+            request_id="x" * 128,
+            provider=LONG,
+            model=LONG,
+            attempts=(attrs.evolve(ATTEMPT, usage=Usage(raw={"x": LONG})),) * 50,
+        ),
+    ],
+    ids=["long message", "many fields", "long fields", "many attempts", "everything"],
+)
+def test_whatever_is_wrong_the_trailers_are_short_enough_for_every_client(
+    failure: Failure,
+) -> None:
+    sent = status_of(failure)
+    trailers = status_trailers(sent.code, sent.message, sent.details)
+    # As HTTP/2 counts: 32 bytes beside each name and value.
+    assert sum(len(name) + len(value) + 32 for name, value in trailers) < 8 * 1024 - 512
+    assert told(failure).one(ErrorInfo) is not None
+
+
+def test_of_too_many_bad_fields_the_first_are_named() -> None:
+    error = InvalidRequest(*(FieldViolation(f"messages[{n}]", "is bad") for n in range(1000)))
+    found = told(Failure(error=error)).one(BadRequest)
+    assert isinstance(found, BadRequest)
+    fields = [each.field for each in found.field_violations]
+    assert len(fields) > 50
+    assert fields == [f"messages[{n}]" for n in range(len(fields))]
+
+
+def test_of_too_many_attempts_the_last_are_told() -> None:
+    attempts = tuple(attrs.evolve(ATTEMPT, index=n) for n in range(100))
+    error = ProviderFailure("x", ErrorReason.PROVIDER_OVERLOADED)
+    found = told(Failure(error=error, attempts=attempts)).one(pb.FailureUsage)
+    assert isinstance(found, pb.FailureUsage)
+    indices = [each.index for each in found.attempts]
+    assert len(indices) > 10
+    assert indices == list(range(100 - len(indices), 100))
+
+
+def test_a_message_that_is_cut_says_so_and_is_still_text() -> None:
+    error = ProviderFailure("é" * 1000, ErrorReason.PROVIDER_REJECTED_REQUEST)
+    message = told(Failure(error=error)).status.message
+    assert message == "é" * ((512 - 3) // 2) + "…"
+
+
+def test_what_is_no_unicode_does_not_break_the_end_of_a_call() -> None:
+    error = ProviderFailure("half \ud83d", ErrorReason.PROVIDER_REJECTED_REQUEST)
+    assert told(Failure(error=error, model="\ud83d")).status.message == "half ?"
 
 
 @pytest.mark.parametrize("reason", OUR_FAULT)
