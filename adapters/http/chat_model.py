@@ -14,6 +14,7 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from email.utils import formatdate
 from typing import TypeAlias
 
 import anyio
@@ -96,12 +97,13 @@ class HttpChatModel:
         patience = self.patience.of(call)
         until_s = anyio.current_time() + patience.first_token_s
         async with AsyncExitStack() as stack:
-            head = None
+            opened = None
             with anyio.CancelScope(deadline=until_s):
                 upstream = await stack.enter_async_context(aclosing(await self._post(wire)))
-                head = await self._accepted(call, upstream)
-            if head is None:
+                opened = upstream, await self._accepted(call, upstream)
+            if opened is None:
                 raise patience.no_first_token()
+            upstream, head = opened
             events = Events(
                 upstream,
                 self.codec.decoder(call, head),
@@ -145,11 +147,14 @@ class HttpChatModel:
         Raises:
             ChatError: It is none.
         """
-        head = upstream.head
+        head, _ = self.endpoint.scrubbed(upstream.head, b"")
         if 200 <= head.status < 300:
             encoding = head.headers.get("content-encoding", "identity")
             if encoding != "identity":
-                raise protocol_error(f"it is compressed ({encoding}), which was not asked for")
+                raise protocol_error(
+                    f"it is compressed ({encoding}), which was not asked for",
+                    upstream_status=head.status,
+                )
             return head
         if 300 <= head.status < 400:
             raise ProviderFailure(
@@ -159,8 +164,11 @@ class HttpChatModel:
                 retryable=False,
                 upstream_status=head.status,
             )
-        body = await _beginning(upstream)
-        raise self.endpoint.discreet(self.codec.failure(call, head, body))
+        # A provider that names a date without saying what time it has means ours.
+        dated = ResponseHead(head.status, {"date": formatdate(usegmt=True), **head.headers})
+        # Before the codec cuts its message short, or part of our secret might be left.
+        shown = self.endpoint.scrubbed(dated, await _beginning(upstream))
+        raise self.endpoint.discreet(self.codec.failure(call, *shown))
 
     async def _body(self, upstream: Upstream) -> bytes:
         parts: list[bytes] = []

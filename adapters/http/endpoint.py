@@ -10,8 +10,8 @@ from functools import lru_cache
 import attrs
 import httpx
 
-from adapters.wire.codec import WireRequest
-from adapters.wire.failures import presentable
+from adapters.wire.codec import ResponseHead, WireRequest
+from adapters.wire.failures import HIDDEN, presentable
 from domain.model.errors import ChatError
 
 USER_AGENT = "llmservice"
@@ -78,6 +78,16 @@ class Endpoint:
             stream=httpx.ByteStream(wire.body),
             extensions={"timeout": timeouts},
         )
+
+    def scrubbed(self, head: ResponseHead, body: bytes) -> tuple[ResponseHead, bytes]:
+        """Return an answer without our secret, should the provider have said it."""
+        if self.credential is None:
+            return head, body
+        secret = self.credential.secret
+        if any(secret in value for value in head.headers.values()):
+            shown = {name: presentable(value, [secret]) for name, value in head.headers.items()}
+            head = ResponseHead(head.status, shown)
+        return head, body.replace(secret.encode(), HIDDEN.encode())
 
     def discreet(self, error: ChatError) -> ChatError:
         """Return `error` without our secret, should the provider have said it."""

@@ -41,7 +41,8 @@ class Stage:
     def _meaning(self, error: httpx.TransportError) -> ChatError:
         ancestors = type(error).__mro__
         reason = next(self.reasons[kind] for kind in ancestors if kind in self.reasons)
-        message = f"{self.happened}: {str(error) or type(error).__name__}"
+        happened = _HAPPENED.get(reason, self.happened)
+        message = f"{happened}: {str(error) or type(error).__name__}"
         if reason.name.startswith("SERVICE_"):
             return ServiceFailure(message, reason)
         # A certificate does not become good by asking again.
@@ -49,6 +50,9 @@ class Stage:
         return ProviderFailure(message, reason, retryable=False if distrusted else None)
 
 
+_HAPPENED: Mapping[ErrorReason, str] = {
+    ErrorReason.PROVIDER_PROTOCOL_ERROR: "the provider's answer makes no sense",
+}
 _OURS: Mapping[type[Exception], ErrorReason] = {
     httpx.PoolTimeout: ErrorReason.SERVICE_OVERLOADED,
     httpx.LocalProtocolError: ErrorReason.SERVICE_INTERNAL,
@@ -56,7 +60,11 @@ _OURS: Mapping[type[Exception], ErrorReason] = {
 }
 OPENING = Stage(
     "the provider could not be reached",
-    {**_OURS, httpx.TransportError: ErrorReason.PROVIDER_CONNECTION_FAILED},
+    {
+        **_OURS,
+        httpx.TransportError: ErrorReason.PROVIDER_CONNECTION_FAILED,
+        httpx.RemoteProtocolError: ErrorReason.PROVIDER_PROTOCOL_ERROR,
+    },
 )
 AWAITING = Stage(
     "the provider's answer did not begin",

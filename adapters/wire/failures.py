@@ -13,7 +13,8 @@ MAX_MESSAGE = 2_000
 """Longest message that is handed on, in characters."""
 MAX_RETRY_AFTER_S = 86_400.0
 """What a provider asks for beyond this is taken as this. How long is worth waiting is a matter of policy."""
-_HIDDEN = "[hidden]"
+HIDDEN = "[hidden]"
+"""What stands where a secret stood."""
 
 
 def protocol_error(problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
@@ -65,7 +66,7 @@ def presentable(message: str, secrets: Iterable[str] = ()) -> str:
     """Return `message` without `secrets`, and short enough to be handed on."""
     for secret in secrets:
         if secret:
-            message = message.replace(secret, _HIDDEN)
+            message = message.replace(secret, HIDDEN)
     return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
 
 

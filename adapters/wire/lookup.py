@@ -3,6 +3,7 @@
 Law: an odd shape is the same as an absent one; nothing here raises.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,18 +12,39 @@ import orjson
 from domain.model.json_value import JsonObject
 
 _NOTHING: Mapping[str, Any] = {}
+_MAX_INTEGER = 2**63 - 1
+_MAX_COUNT = 2**53  # so that a few of them can be added up
 
 
 def json_of(data: bytes) -> Any:
-    """Return what `data` says; None: it is not JSON. Broken UTF-8 is mended, as readers of text do."""
+    """Return what `data` says; None: it is not JSON.
+
+    Broken UTF-8 and halves of characters are mended, as readers of text do.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
+    text = data.decode(errors="replace")
     try:
-        return orjson.loads(data.decode(errors="replace"))
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
+        pass
+    try:
+        return _mended(json.loads(text))
+    except (ValueError, RecursionError):
         return None
+
+
+def _mended(value: Any) -> Any:
+    """Return `value` with U+FFFD in the place of each half of a character."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(each) for key, each in value.items()}
+    return value
 
 
 def object_in(value: object, *path: str) -> JsonObject:
@@ -46,14 +68,21 @@ def text_in(value: object, *path: str) -> str:
 
 
 def integer_in(value: object, *path: str) -> int | None:
-    """Return the whole number at `path`, 4.0 and "4" included; None if there is none."""
+    """Return the whole number at `path`, 4.0 and "4" included, if it fits 64 bits; else None."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
+    found = None
     if type(value) is int:
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        found = value
+    elif isinstance(value, float):
+        found = int(value) if value.is_integer() else None
     # Longer digits are no count, and int() would take quadratic time for them.
-    if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
-        return int(value)
-    return None
+    elif isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
+        found = int(value)
+    return found if found is not None and abs(found) <= _MAX_INTEGER else None
+
+
+def count_in(value: object, *path: str) -> int | None:
+    """Return the count at `path`; None if there is none, or nobody can have counted that."""
+    found = integer_in(value, *path)
+    return found if found is not None and 0 <= found <= _MAX_COUNT else None

@@ -1,6 +1,8 @@
-"""The driver and its transport, cancelled at every await: no connection is left, and no place among them is lost.
+"""The driver and its transport, cancelled at every await: no connection is left, and no place among them
+is lost.
 
-Every scenario allows one connection: were its place lost, the call after the cancelled one would wait for ever.
+Every scenario allows one connection: were its place lost, the call after the cancelled one would wait
+for ever.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
 """A provider made of memory streams or sockets, whose every byte and pause a test decides.
 
-A test writes what happens on a connection as an async function over a trio stream. `Far.connect` takes the place
-of the network in the transport, so that the mock clock governs everything.
+A test writes what happens on a connection as an async function over a trio stream. `Far.connect` takes
+the place of the network in the transport, so that the mock clock governs everything.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import anyio
@@ -20,7 +20,10 @@ from adapters.http.endpoint import Credential, Endpoint
 from adapters.http.transport.connection import Origin
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.pool import Limits
+from domain.model.call import ChatCall
+from domain.model.events import ChatEvent
 from domain.policy.patience import Patience
+from ports.chat_model import ChatModel
 from tests.support.http_calls import CODEC
 
 SECRET = "sk-very-secret"
@@ -90,11 +93,10 @@ class Far:
         return stream
 
     async def _serve(self, far: trio.abc.Stream) -> None:
+        # The near side may be gone before the handler is done.
         async with far:
-            try:
+            with suppress(trio.BrokenResourceError):
                 await self.handler(far)
-            except trio.BrokenResourceError:
-                pass  # the near side is gone
 
     @property
     def all_closed(self) -> bool:
@@ -129,6 +131,12 @@ def model_over(
         transport=transport,
         **fields,
     )
+
+
+async def drained(model: ChatModel, asked: ChatCall) -> list[ChatEvent]:
+    """Return all events of the answer to `asked`."""
+    async with model.stream(asked) as stream:
+        return [event async for event in stream]
 
 
 async def request_on(stream: trio.abc.Stream) -> bytes | None:

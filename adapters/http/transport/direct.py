@@ -20,6 +20,8 @@ from adapters.http.transport.pool import Limits, Pool
 from adapters.http.transport.translation import RECEIVING, SENDING
 from adapters.http.transport.wire import ResponseReader, request_bytes
 
+CLOSE_S = 2.0
+"""Longest that closing may take, in seconds; it takes none, since nothing is said to the other side."""
 _PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
@@ -52,7 +54,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
             await answer.begin(data, timeouts.get("write"))
         finally:
             if not answer.reader.head_complete:
-                await answer.aclose()
+                with anyio.move_on_after(CLOSE_S, shield=True):
+                    await answer.aclose()
         reader = answer.reader
         return httpx.Response(reader.status, headers=reader.headers, stream=answer)
 
@@ -138,7 +141,8 @@ class Answer(httpx.AsyncByteStream):
             done = True
         finally:
             if not done and self._held:
-                await self._let_go()
+                with anyio.move_on_after(CLOSE_S, shield=True):
+                    await self._let_go()
 
     async def _give_back(self) -> None:
         if self._sent and self.reader.complete and self.reader.keeps_alive:

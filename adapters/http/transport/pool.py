@@ -60,13 +60,14 @@ class Pool:
             httpx.TransportError: No connection could be made, or none became free in time.
         """
         await self._wait(timeouts.get("pool"))
-        connection = None
+        held = False
         try:
             connection = await self._fit() or await self._open(timeouts.get("connect"))
+            held = True
+            return connection
         finally:
-            if connection is None:
+            if not held:
                 self._slots.release()
-        return connection
 
     def release(self, connection: Connection) -> None:
         """Take back a connection that is fit for another exchange."""
@@ -81,13 +82,13 @@ class Pool:
         await connection.abort()
 
     async def trim(self) -> None:
-        """Close idle connections that are too many or too old."""
-        limit = self._limits
-        while self._idle and (
-            len(self._idle) > limit.idle_connections
-            or self._idle[0].idle_since_s < anyio.current_time() - limit.idle_s
+        """Close idle connections that are too many or too old, as of the last `release`."""
+        idle, limit = self._idle, self._limits
+        while idle and (
+            len(idle) > limit.idle_connections
+            or idle[0].idle_since_s < idle[-1].idle_since_s - limit.idle_s
         ):
-            await self._drop(self._idle.popleft())
+            await self._drop(idle.popleft())
 
     async def _wait(self, limit_s: float | None) -> None:
         try:

@@ -7,8 +7,6 @@ unfit for another request.
 Source: RFC 9112
 """
 
-import re
-
 import attrs
 import httptools
 import httpx
@@ -16,7 +14,6 @@ import httpx
 MAX_HEAD_BYTES = 64 * 1024
 """Longest head of a response, the heads of interim ones before it included."""
 
-_ILLEGAL = re.compile(rb"[\r\n\0]")
 _NO_BODY_KNOWN = frozenset({"HEAD", "CONNECT"})
 
 
@@ -27,18 +24,18 @@ def request_bytes(request: httpx.Request, body: bytes) -> bytes:
         httpx.LocalProtocolError: It cannot be written: a header would break out of its line, or the method's
             response has no body that its head tells of.
     """
-    raw = request.headers.raw
-    # One search for all of them; the separator cannot be part of a match.
-    if _ILLEGAL.search(b" ".join([part for pair in raw for part in pair])):
-        raise httpx.LocalProtocolError("a header holds a line end")
     if request.method in _NO_BODY_KNOWN:
         raise httpx.LocalProtocolError(f"{request.method} is not supported")
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % pair for pair in raw]
+    lines = [b"%b: %b" % pair for pair in request.headers.raw]
+    headers = b"\r\n".join(lines)
+    # Every line end must be one of those that have just been put there.
+    ends = len(lines) - 1
+    if headers.count(b"\n") != ends or headers.count(b"\r") != ends or b"\0" in headers:
+        raise httpx.LocalProtocolError("a header holds a line end")
     if "transfer-encoding" in request.headers:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
-    lines += (b"", body)
-    return b"\r\n".join(lines)
+    line = b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)
+    return b"\r\n".join((line, headers, b"", body))
 
 
 @attrs.define(eq=False)
@@ -81,6 +78,8 @@ class ResponseReader:
             if not self.complete:
                 raise httpx.RemoteProtocolError(f"malformed response: {error}") from None
             self.keeps_alive = False
+        except httptools.HttpParserUpgrade:
+            raise httpx.RemoteProtocolError("the server changes the protocol, unasked") from None
         if not self.head_complete:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -93,13 +92,14 @@ class ResponseReader:
         """Take the end of the connection.
 
         Raises:
-            httpx.RemoteProtocolError: The response is not complete.
+            httpx.ReadError: There is no response.
+            httpx.RemoteProtocolError: It is not complete.
         """
         self.keeps_alive = False
         if self.complete:
             return
         if not self.head_complete:
-            raise httpx.RemoteProtocolError("the server closed the connection without an answer")
+            raise httpx.ReadError("the server closed the connection without an answer")
         if self._is_framed():
             raise httpx.RemoteProtocolError("the server closed the connection within an answer")
         self.complete = True
@@ -142,7 +142,7 @@ class ResponseReader:
         if self._parser is None or self.head_complete:
             return
         status = self._parser.get_status_code()
-        self._interim = 100 <= status < 200 and status != 101
+        self._interim = 100 <= status < 200
         if not self._interim:
             self.status, self.head_complete = status, True
 

@@ -15,9 +15,11 @@ import attrs
 import orjson
 
 from adapters.providers.chat_completions.dialect import Dialect
+from adapters.providers.chat_completions.thoughts import Thoughts
 from adapters.providers.chat_completions.usage import usage_of
 from adapters.wire.codec import ResponseHead
 from adapters.wire.lookup import object_in, objects_in, text_in
+from adapters.wire.prompt_cache import missed
 from domain.model.call import ChatCall
 from domain.model.errors import ErrorReason, ProviderFailure
 from domain.model.events import (
@@ -79,6 +81,13 @@ class Answer:
     _calls: dict[int | str, _Call] = attrs.field(factory=dict)
     _calls_begun: int = 0
     _reasoning_field: str = ""
+    _thoughts: Thoughts = attrs.field(factory=Thoughts)
+
+    @property
+    def hides_thoughts(self) -> bool:
+        """Whether the caller does not want to see what the model thinks."""
+        asked = self.call.request.reasoning
+        return asked is not None and asked.include_content is False
 
     def started(self, source: JsonObject) -> Started:
         """Return how the answer begins, as `source`, a chunk or the whole, says."""
@@ -87,7 +96,8 @@ class Answer:
             provider=self.dialect.name,
             model=text_in(source, "model") or self.call.request.model,
             upstream_status=self.head.status,
-            upstream_request_id=self.head.headers.get(self.dialect.request_id_header, ""),
+            upstream_request_id=self.head.headers.get(self.dialect.request_id_header)
+            or text_in(source, self.dialect.request_id_field),
         )
 
     def read(self, said: Mapping[str, Any], out: list[ChatEvent]) -> None:
@@ -97,6 +107,27 @@ class Answer:
             value, rule = said.get(field), _RULES.get(field)
             if value and rule is not None:
                 rule(self, field, value, out)
+
+    def ending(self) -> list[ChatEvent]:
+        """Return how the answer ends: what is known only now, then `Finished`.
+
+        Raises:
+            ProviderFailure: It ended in an error that says no more than that.
+        """
+        finished = self.finished()
+        events: list[ChatEvent] = []
+        if self._thoughts:
+            events.append(
+                ReasoningDelta(
+                    signature=self._thoughts.joined(),
+                    redacted=not self._reasoning_field or self.hides_thoughts,
+                    provider=self.dialect.name,
+                    part_index=self._part("reasoning"),
+                )
+            )
+        if self.dialect.cache_mark is not None:
+            events += missed(self.call.request, finished.usage)
+        return [*events, finished]
 
     def finished(self) -> Finished:
         """Return how the answer ended.
@@ -135,6 +166,12 @@ class Answer:
         return index
 
     def _text(self, field: str, value: Any, out: list[ChatEvent]) -> None:
+        if type(value) is list:
+            # Mistral says what it thinks as parts of the content.
+            for part in objects_in({field: value}, field):
+                thought = _texts(part.get("thinking"))
+                if thought:
+                    self._reasoning(field, thought, out)
         text = value if type(value) is str else _texts(value)
         if text:
             out.append(TextDelta(text, self._part("text")))
@@ -146,14 +183,22 @@ class Answer:
     def _reasoning(self, field: str, value: Any, out: list[ChatEvent]) -> None:
         # Some servers say the same under both names: the first one that is used counts.
         self._reasoning_field = self._reasoning_field or field
-        asked = self.call.request.reasoning
-        hidden = asked is not None and asked.include_content is False
-        if type(value) is str and field == self._reasoning_field and not hidden:
+        if type(value) is str and field == self._reasoning_field and not self.hides_thoughts:
             out.append(
                 ReasoningDelta(
                     text=value, provider=self.dialect.name, part_index=self._part("reasoning")
                 )
             )
+
+    def _details(self, field: str, value: Any, out: list[ChatEvent]) -> None:
+        details = objects_in({field: value}, field)
+        if self.dialect.thoughts is None or not details:
+            return
+        # Its place among the parts is where it begins, although it is whole only at the end.
+        self._part("reasoning")
+        said = self._thoughts.take(details)
+        if said:
+            self._reasoning(field, said, out)
 
     def _tool_calls(self, field: str, value: Any, out: list[ChatEvent]) -> None:
         for position, item in enumerate(objects_in({field: value}, field)):
@@ -225,6 +270,7 @@ _Rule = Callable[[Answer, str, Any, list[ChatEvent]], None]
 _RULES: Mapping[str, _Rule] = {
     "reasoning_content": Answer._reasoning,
     "reasoning": Answer._reasoning,
+    "reasoning_details": Answer._details,
     "content": Answer._text,
     "refusal": Answer._refusal,
     "tool_calls": Answer._tool_calls,

@@ -3,7 +3,7 @@
 import attrs
 import orjson
 
-from adapters.providers.chat_completions.dialect import Dialect
+from adapters.providers.chat_completions.dialect import CachePlace, Dialect
 from domain.model.caching import CacheControl
 from domain.model.chat import UnsupportedParams
 from domain.model.errors import FieldViolation
@@ -35,17 +35,32 @@ class Draft:
         else:
             self.refuse(field, description)
 
-    def mark(self, control: CacheControl | None, field: str) -> JsonObject:
-        """Return the fields that put `control` on something; none where there is nothing to put."""
+    def adjust(self, field: str, description: str) -> None:
+        """Note that `field` is said differently than it was asked."""
+        self.warnings.append(CallWarning("PARAM_ADJUSTED", f"{field} {description}"))
+
+    def mark(
+        self, control: CacheControl | None, field: str, place: CachePlace = CachePlace.PART
+    ) -> JsonObject:
+        """Return the fields that put `control` on something; none where there is nothing to put.
+
+        What the dialect cannot honour is refused even where parameters may be dropped: a ttl is
+        honoured or refused.
+        """
         if control is None:
             return {}
         if self.dialect.cache_mark is None:
-            self.lack(field, f"cannot be asked of {self.dialect.name}")
+            self.lack(field, f"cannot be asked of {self.dialect.name} here: leave it out")
+            return {}
+        if place not in self.dialect.cache_places:
+            self.refuse(
+                field, f"cannot stand here at {self.dialect.name}: put it on a message's part"
+            )
             return {}
         try:
             return self.dialect.cache_mark(control)
         except ValueError as error:
-            self.lack(field, str(error))
+            self.refuse(field, str(error))
             return {}
 
     def schema(self, text: str, field: str) -> orjson.Fragment | None:

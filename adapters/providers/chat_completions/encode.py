@@ -11,12 +11,12 @@ theirs to set.
 Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from adapters.providers.chat_completions.dialect import Dialect
+from adapters.providers.chat_completions.dialect import CachePlace, Dialect
 from adapters.providers.chat_completions.draft import Draft
 from adapters.providers.chat_completions.messages import messages
 from adapters.providers.chat_completions.tools import tool_fields
@@ -34,8 +34,21 @@ def encode(call: ChatCall, dialect: Dialect) -> WireRequest:
     Raises:
         InvalidRequest: Names every part that cannot be said.
     """
-    request = call.request
-    draft = Draft(dialect, request.unsupported_params)
+    return write(call, Draft(dialect, call.request.unsupported_params))
+
+
+def write(call: ChatCall, draft: Draft, fields: Mapping[str, Json] | None = None) -> WireRequest:
+    """Return the request for `call`, begun as `draft`.
+
+    Args:
+        call: What is asked.
+        draft: May hold problems already.
+        fields: Further ones for the body; they win over the dialect's own, and options over them.
+
+    Raises:
+        InvalidRequest: Names every part that cannot be said.
+    """
+    request, dialect = call.request, draft.dialect
     body: dict[str, Any] = {
         "model": request.model,
         "messages": messages(request.messages, draft),
@@ -44,7 +57,8 @@ def encode(call: ChatCall, dialect: Dialect) -> WireRequest:
     body.update(tool_fields(request, draft))
     body.update(_format(request, draft))
     if request.cache_control is not None:
-        body.update(draft.mark(request.cache_control, "cache_control"))
+        body.update(draft.mark(request.cache_control, "cache_control", CachePlace.BODY))
+    body.update(fields or {})
     if call.delivery is Delivery.STREAMED:
         body["stream"] = True
         if dialect.stream_options is not None:
@@ -77,13 +91,15 @@ def _parameters(request: ChatRequest, draft: Draft) -> dict[str, Json]:
         if value is None:
             continue
         if feature in dialect.features:
-            fields[field] = value
+            fields[dialect.parameter_names.get(field, field)] = value
         else:
             draft.lack(field, f"cannot be asked of {dialect.name}")
     if request.max_tokens is not None:
         fields[dialect.max_tokens_field] = request.max_tokens
-    if request.end_user:
+    if request.end_user and Feature.END_USER in dialect.features:
         fields[dialect.end_user_field] = request.end_user
+    elif request.end_user:
+        draft.lack("end_user", f"cannot be told to {dialect.name}")
     if request.reasoning is not None:
         fields.update(_reasoning(request, draft))
     return fields

@@ -15,8 +15,9 @@ import attrs
 from adapters.providers.chat_completions.dialect import Dialect
 from adapters.wire.codec import ResponseHead
 from adapters.wire.failures import bounded_wait_s, presentable, retry_after_s
-from adapters.wire.lookup import integer_in, json_of, object_in, text_in
+from adapters.wire.lookup import integer_in, json_of, object_in, objects_in, text_in
 from domain.model.errors import RETRYABLE, ChatError, ErrorReason, ModelUnknown, ProviderFailure
+from domain.model.json_value import JsonObject
 
 _WORDS: Mapping[str, ErrorReason] = {
     "insufficient_quota": ErrorReason.PROVIDER_BILLING,
@@ -86,6 +87,7 @@ class _Said:
     message: str = ""
     words: Sequence[str] = ()
     status: int | None = None
+    retryable: bool | None = None
     retry_after_s: float | None = None
 
 
@@ -99,18 +101,22 @@ def failure_of_status(dialect: Dialect, head: ResponseHead, body: bytes) -> Chat
 def failure_in_answer(dialect: Dialect, head: ResponseHead, value: Any) -> ChatError:
     """Return what `value`, an object that holds an error inside a good answer, means."""
     said = _said(value)
-    return _failure(dialect, head, said, said.status)
+    request_id = text_in(value, dialect.request_id_field)
+    return _failure(dialect, head, said, said.status, request_id)
 
 
-def _failure(dialect: Dialect, head: ResponseHead, said: _Said, status: int | None) -> ChatError:
+def _failure(
+    dialect: Dialect, head: ResponseHead, said: _Said, status: int | None, request_id: str = ""
+) -> ChatError:
     reason = _reason(dialect, said, status)
     message = _DISCREET.get(reason) or presentable(
         said.message or f"the provider answered with status {status or head.status}"
     )
-    request_id = head.headers.get(dialect.request_id_header, "")
+    request_id = head.headers.get(dialect.request_id_header) or request_id
     if reason is ErrorReason.CALLER_MODEL_UNKNOWN:
         return ModelUnknown(message, upstream_status=head.status, upstream_request_id=request_id)
-    retryable = _SHOULD_RETRY.get(head.headers.get("x-should-retry", ""), reason in RETRYABLE)
+    usual = reason in RETRYABLE if said.retryable is None else said.retryable
+    retryable = _SHOULD_RETRY.get(head.headers.get("x-should-retry", ""), usual)
     wait_s = retry_after_s(head.headers)
     return ProviderFailure(
         message,
@@ -150,18 +156,41 @@ def _said(value: Any) -> _Said:
     words = (
         code or str(status or ""),
         *(text_in(source, key) for key in ("type", "error_type", "status")),
+        text_in(source, "metadata", "error_type"),
     )
     numbers = (status, *(integer_in(source, key) for key in ("status_code", "http_status")))
-    wait_s = object_in(source, "availability").get("retry_after")
+    availability = object_in(source, "availability")
+    wait_s, retryable = availability.get("retry_after"), availability.get("retryable")
     return _Said(
-        message=text_in(error, "message")
+        message=_told(error)
         or text_in(value, "error")
         or text_in(value, "message")
-        or text_in(value, "detail"),
+        or text_in(value, "detail")
+        or _listed(value)
+        or _listed(object_in(value, "message")),
         words=tuple(word for word in words if word),
         status=next((number for number in numbers if number and 400 <= number < 600), None),
+        retryable=retryable if isinstance(retryable, bool) else None,
         retry_after_s=bounded_wait_s(wait_s) if isinstance(wait_s, int | float) else None,
     )
+
+
+def _told(error: JsonObject) -> str:
+    """Return the message; OpenRouter has the answering provider's own words beside it."""
+    message, raw = text_in(error, "message"), text_in(error, "metadata", "raw")
+    return f"{message}: {raw}" if raw else message
+
+
+def _listed(value: object) -> str:
+    """Return the problems in the list that servers made with FastAPI give."""
+    return "; ".join(
+        f"{_location(each.get('loc'))}{text_in(each, 'msg')}"
+        for each in objects_in(value, "detail")
+    )
+
+
+def _location(steps: object) -> str:
+    return ".".join(str(step) for step in steps) + ": " if isinstance(steps, list) else ""
 
 
 def _plain(body: bytes) -> str:

@@ -1,6 +1,6 @@
 """The conversation in Chat Completions' words.
 
-Laws: what cannot be said is refused by its path, but for another model's thoughts, for which there is
+Laws: what cannot be said is refused by its path, but for another provider's thoughts, for which there is
 no place and which are not part of what was said. Each tool result becomes a message of its own. A
 failed tool's result says so in its text, since there is no field for it.
 """
@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from adapters.providers.chat_completions.dialect import CachePlace
 from adapters.providers.chat_completions.draft import Draft
 from domain.model.chat import (
     ContentPart,
@@ -56,7 +57,7 @@ def _turn(message: Message, path: str, draft: Draft) -> Iterator[JsonObject]:
             calls.append(_tool_call(part, at, draft))
         else:
             parts.extend(_PARTS[type(part)](part, at, draft))
-    wire: dict[str, Json] = {"role": role}
+    wire: dict[str, Any] = {"role": role}
     if message.name:
         wire["name"] = message.name
     _mark_last(parts, message, path, draft)
@@ -64,7 +65,25 @@ def _turn(message: Message, path: str, draft: Draft) -> Iterator[JsonObject]:
     wire["content"] = _content(parts) if parts or not calls else None
     if calls:
         wire["tool_calls"] = calls
+    wire.update(_thoughts(message, path, draft))
     yield wire
+
+
+def _thoughts(message: Message, path: str, draft: Draft) -> Mapping[str, object]:
+    """Return the fields that give the provider its own earlier thoughts back."""
+    speak = draft.dialect.thoughts
+    own = {
+        f"{path}.parts[{index}]": part
+        for index, part in enumerate(message.parts)
+        if isinstance(part, Reasoning) and part.signature and part.provider == draft.dialect.name
+    }
+    if speak is None or not own:
+        return {}
+    try:
+        return speak(list(own.values()))
+    except ValueError as error:
+        draft.refuse(f"{next(iter(own))}.reasoning.signature", str(error))
+        return {}
 
 
 def _tool_results(message: Message, path: str, draft: Draft) -> Iterator[JsonObject]:
@@ -104,7 +123,9 @@ def _result_parts(result: ToolResult, path: str, draft: Draft) -> Iterator[dict[
 def _mark_last(parts: list[dict[str, Json]], message: Message, path: str, draft: Draft) -> None:
     if message.cache_control is None:
         return
-    fields = draft.mark(message.cache_control, f"{path}.cache_control")
+    refusal = bool(parts) and parts[-1]["type"] == "refusal"
+    place = CachePlace.REFUSAL if refusal else CachePlace.PART
+    fields = draft.mark(message.cache_control, f"{path}.cache_control", place)
     if parts:
         parts[-1].update(fields)
     elif fields:
@@ -148,7 +169,7 @@ def _tool_call(part: ToolCall, path: str, draft: Draft) -> JsonObject:
         "id": part.id,
         "type": "function",
         "function": {"name": part.name, "arguments": part.arguments_json or "{}"},
-        **draft.mark(part.cache_control, f"{path}.cache_control"),
+        **draft.mark(part.cache_control, f"{path}.cache_control", CachePlace.CALL),
     }
 
 

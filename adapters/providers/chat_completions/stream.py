@@ -45,17 +45,9 @@ class ChatCompletionsDecoder:
         # A chunk that the end has cut through is no chunk.
         whole = [event for event in self._sse.end() if _is_whole(event.data)]
         yield from self._events(whole)
-        if self._over:
-            return
-        self._over = True
-        yield from self._unframed()
-        status = self._answer.head.status
-        if self._answer.finish:
-            yield self._answer.finished()
-        elif self._started:
-            raise truncated("it gave no reason to stop", upstream_status=status)
-        else:
-            raise protocol_error("it is no event stream", upstream_status=status)
+        if not self._over:
+            self._over = True
+            yield from self._last()
 
     def _events(self, events: Iterable[ServerSentEvent]) -> Iterable[ChatEvent]:
         out: list[ChatEvent] = []
@@ -69,18 +61,21 @@ class ChatCompletionsDecoder:
             return _and_then(out, error)
         return out
 
-    def _unframed(self) -> Iterator[ChatEvent]:
-        """Give what stands in the body as bare JSON: an error, or a whole answer nobody asked for."""
+    def _last(self) -> Iterable[ChatEvent]:
+        """Return what the end means where no end marker came."""
+        answer = self._answer
+        # Bare JSON between or in place of events: an error, or a whole answer that nobody asked for.
         stray = json_of(self._sse.stray)
         value = stray[0] if isinstance(stray, list) and stray else stray
-        if not isinstance(value, dict):
-            return
-        if value.get("error"):
-            raise failure_in_answer(self._answer.dialect, self._answer.head, value)
-        if not self._started and value.get("choices"):
-            answer = self._answer
-            yield from whole_value(answer.call, answer.dialect, answer.head, value)
-            self._started = True
+        if isinstance(value, dict) and value.get("error"):
+            raise self._failure(value)
+        if answer.finish:
+            return answer.ending()
+        if self._started:
+            raise truncated("it gave no reason to stop", upstream_status=answer.head.status)
+        if isinstance(value, dict) and value.get("choices"):
+            return whole_value(answer.call, answer.dialect, answer.head, value)
+        raise protocol_error("it is no event stream", upstream_status=answer.head.status)
 
     def _event(self, event: ServerSentEvent, out: list[ChatEvent]) -> None:
         chunk = json_of(event.data)
@@ -109,7 +104,7 @@ class ChatCompletionsDecoder:
         if not self._started:
             raise protocol_error("it ends before it has begun", upstream_status=status)
         self._over = True
-        out.append(self._answer.finished())
+        out += self._answer.ending()
 
     def _start(self, chunk: dict[str, Any], out: list[ChatEvent]) -> None:
         # Azure sends a chunk about the prompt first, without a name for the answer.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from adapters.providers.chat_completions.dialect import CachePlace
 from adapters.providers.chat_completions.draft import Draft
 from domain.model.chat import ChatRequest
 from domain.model.json_value import Json
@@ -61,5 +62,5 @@ def _tool(tool: Tool, path: str, draft: Draft) -> dict[str, Any]:
     return {
         "type": "function",
         "function": function,
-        **draft.mark(tool.cache_control, f"{path}.cache_control"),
+        **draft.mark(tool.cache_control, f"{path}.cache_control", CachePlace.TOOL),
     }

@@ -47,5 +47,5 @@ def whole_value(
     )
     events: list[ChatEvent] = [answer.started(value)]
     answer.read(object_in(choice, "message") or {"content": choice.get("text")}, events)
-    events.append(answer.finished())
+    events += answer.ending()
     return events

@@ -29,6 +29,11 @@ def read(*pieces: bytes) -> tuple[ResponseReader, bytes]:
     return reader, b"".join(body)
 
 
+def feed_often(reader: ResponseReader, data: bytes, times: int) -> None:
+    for _ in range(times):
+        reader.feed(data)
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_a_response_cut_at_every_byte_is_the_same(name: str) -> None:
     data, body = BODIES[name]
@@ -38,7 +43,7 @@ def test_a_response_cut_at_every_byte_is_the_same(name: str) -> None:
     for reader in (whole, bytewise):
         assert reader.complete
         assert reader.keeps_alive
-        assert "link" not in dict(reader.headers)
+        assert b"link" not in dict(reader.headers)
     assert (whole.status, whole.headers) == (bytewise.status, bytewise.headers)
 
 
@@ -47,7 +52,9 @@ def test_a_response_that_ends_anywhere_before_its_end_is_an_error(name: str) -> 
     data, _ = BODIES[name]
     for length in range(len(data)):
         reader, _ = read(data[:length])
-        with pytest.raises(httpx.RemoteProtocolError):
+        # Nothing at all is another matter than half of something.
+        kind = httpx.RemoteProtocolError if reader.head_complete else httpx.ReadError
+        with pytest.raises(kind):
             reader.end()
 
 
@@ -78,7 +85,7 @@ def test_what_follows_a_response_makes_the_connection_unfit() -> None:
         b"HTTP/1.1 abc\r\n\r\n",
         head(content_length="x"),
         CHUNKED + b"zz\r\n",
-        head("101 Switching Protocols", upgrade="x", connection="upgrade")[:-2] + b"bad header\r\n",
+        head("101 Switching Protocols", upgrade="x", connection="upgrade"),
     ],
 )
 def test_what_is_no_http_is_an_error(data: bytes) -> None:
@@ -91,15 +98,13 @@ def test_a_head_is_bounded_however_it_is_spread() -> None:
     reader = ResponseReader()
     reader.feed(b"HTTP/1.1 200 OK\r\n")
     with pytest.raises(httpx.RemoteProtocolError, match="too long"):
-        for _ in range(MAX_HEAD_BYTES // len(line) + 1):
-            reader.feed(line)
+        feed_often(reader, line, MAX_HEAD_BYTES // len(line) + 1)
 
 
 def test_endless_interim_responses_are_bounded() -> None:
     reader = ResponseReader()
     with pytest.raises(httpx.RemoteProtocolError, match="too long"):
-        for _ in range(10_000):
-            reader.feed(head("103 Early Hints", link="</a>"))
+        feed_often(reader, head("103 Early Hints", link="</a>"), 10_000)
 
 
 @given(st.binary(max_size=300), st.integers(1, 40))
@@ -109,12 +114,13 @@ def test_any_bytes_are_read_or_refused_and_nothing_else(data: bytes, size: int) 
         for start in range(0, len(data), size):
             reader.feed(data[start : start + size])
         reader.end()
-    except httpx.RemoteProtocolError:
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         pass
 
 
-def test_a_header_cannot_break_out_of_its_line() -> None:
-    request = httpx.Request("POST", "http://a/", headers=[(b"x", b"a\r\nevil: 1")])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\0"])
+def test_a_header_cannot_break_out_of_its_line(end: bytes) -> None:
+    request = httpx.Request("POST", "http://a/", headers=[(b"x", b"a" + end + b"evil: 1")])
     with pytest.raises(httpx.LocalProtocolError):
         request_bytes(request, b"")
 

@@ -1,0 +1,45 @@
+"""What every codec says of failures."""
+
+import pytest
+
+from adapters.wire.failures import MAX_MESSAGE, MAX_RETRY_AFTER_S, presentable, retry_after_s
+
+SUNDAY = "Sun, 22 Nov 2026 17:00:00 GMT"
+LATER = "Sun, 22 Nov 2026 17:00:30 GMT"
+SUNDAY_S = 1795366800.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": " 0.25 "}, 0.25),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, MAX_RETRY_AFTER_S),
+        ({"retry-after": "1e9"}, MAX_RETRY_AFTER_S),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "?", "retry-after": "9"}, 9.0),
+        ({"retry-after": LATER, "date": SUNDAY}, 30.0),
+        ({"retry-after": SUNDAY, "date": LATER}, 0.0),
+        ({"retry-after": "Sunday, 99 Foo 2026", "date": SUNDAY}, None),
+    ],
+    ids=repr,
+)
+def test_the_wait_is_what_the_headers_say(headers: dict[str, str], wait_s: float | None) -> None:
+    assert retry_after_s(headers) == wait_s
+
+
+def test_without_the_answers_own_clock_a_date_needs_ours() -> None:
+    assert retry_after_s({"retry-after": LATER}) is None
+    assert retry_after_s({"retry-after": LATER}, SUNDAY_S) == 30.0
+    assert retry_after_s({"retry-after": LATER, "date": "?"}, SUNDAY_S) == 30.0
+
+
+def test_a_message_is_short_and_tells_no_secret() -> None:
+    long = presentable("key sk-1 " * 1000, ["sk-1", ""])
+    assert len(long) == MAX_MESSAGE
+    assert "sk-1" not in long
+    assert presentable("fine", ["sk-1"]) == "fine"
