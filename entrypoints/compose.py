@@ -83,7 +83,7 @@ async def open_service(
             providers[name] = stacker.provider(name, configured)
         for provider in providers.values():
             if isinstance(provider, Absent):
-                progress(f"provider {provider.name} cannot be called: {provider.remedy}")
+                progress(f"{provider.remedy}; until then it cannot be called")
         yield Service(Routed(providers))
 
 
@@ -110,7 +110,7 @@ class _Stacker:
         try:
             credential = self._credential(configured.api_key_env)
         except KeyMissing as error:
-            return Absent(name, f"it has no key: {error}")
+            return Absent(name, f"provider {name} has no key: {error}")
         timeouts = self.settings.timeouts
         model = HttpChatModel(
             codec=compatible_codec(

@@ -14,6 +14,7 @@ from domain.model.chat import (
     ToolResult,
 )
 from domain.model.model_info import Feature, ModelInfo
+from domain.policy.breakpoints import breakpoints, without_breakpoints
 
 
 @attrs.frozen
@@ -135,6 +136,11 @@ def unsupported(request: ChatRequest, info: ModelInfo) -> list[Unsupported]:
         for each in _PARAMETERS
         if each.feature in missing and each.used(request)
     ]
+    if Feature.PROMPT_CACHING in missing:
+        found += [
+            Unsupported(path, Feature.PROMPT_CACHING, without_breakpoints)
+            for path, _ in breakpoints(request)
+        ]
     for index, message in enumerate(request.messages):
         found += _parts(message.parts, f"messages[{index}].parts", missing)
     return found

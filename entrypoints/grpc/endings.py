@@ -5,7 +5,7 @@ from purerpc import RpcFailedError, StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
-from entrypoints.grpc.status import Failure, status_of
+from entrypoints.grpc.status import Failure, refused, status_of
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 
@@ -17,7 +17,7 @@ def endings() -> Endings:
 
 def _failed(call: ServerCall, error: Exception) -> CallStatus:
     if isinstance(error, RpcFailedError):
-        return CallStatus(error.status.status_code, error.status.status_message)
+        return refused(error.status.status_code, error.status.status_message, call.request_id)
     if not isinstance(error, ChatError):
         logger.bind(request_id=call.request_id).opt(exception=error).error(
             "a call failed: this is a bug"
@@ -58,7 +58,7 @@ def _ended(call: ServerCall, status: CallStatus | None) -> None:
         peer=call.peer,
         provider=last.provider if last else "",
         model=last.model if last else "",
-        reason=last.error_reason.name if last and last.error_reason else "",
+        reason=status.reason if status else "CALLER_CANCELLED",
         attempts=len(attempts),
         first_token_s=last.first_token_s if last else None,
         input_tokens=last.usage.input_tokens if last else None,

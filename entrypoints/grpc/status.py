@@ -95,7 +95,19 @@ def status_of(failure: Failure) -> CallStatus:
     status = RpcStatus(
         code=code.value, message=message, details=[_packed(each) for each in _details(failure)]
     )
-    return CallStatus(code, message, status.SerializeToString())
+    return CallStatus(code, message, status.SerializeToString(), error.reason.name)
+
+
+def refused(code: StatusCode, message: str, request_id: str) -> CallStatus:
+    """Return how a request is told off that no handler has seen: its caller broke the protocol."""
+    info = ErrorInfo(
+        reason=ErrorReason.CALLER_INVALID_REQUEST.name,
+        domain=DOMAIN,
+        metadata={"request_id": request_id},
+    )
+    message = _cut(message, _MAX_MESSAGE_BYTES)
+    status = RpcStatus(code=code.value, message=message, details=[_packed(info)])
+    return CallStatus(code, message, status.SerializeToString(), info.reason)
 
 
 def _details(failure: Failure) -> list[Message]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import EncodeError
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -177,6 +178,8 @@ def usage_pb(usage: Usage) -> pb.Usage:
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        cache_write_5m_tokens=usage.cache_write_5m_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         source=USAGE_SOURCES[usage.source],
         raw=_struct(usage.raw) if usage.raw else None,
@@ -233,7 +236,12 @@ def _warning_pb(warning: CallWarning) -> pb.Warning:
     return pb.Warning(code=warning.code, message=warning.message)
 
 
-def _struct(value: Mapping[str, Any]) -> Struct:
+def _struct(value: Mapping[str, Any]) -> Struct | None:
+    """Return `value` for the wire; None where it is too deep to be said there."""
     struct = Struct()
-    struct.update(value)
+    try:
+        struct.update(value)
+        struct.SerializeToString()
+    except (ValueError, RecursionError, EncodeError):
+        return None
     return struct

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
+
+from domain.model.caching import CacheControl
 from domain.model.chat import (
     ContentPart,
     Media,
@@ -16,6 +19,7 @@ from domain.model.chat import (
 )
 from domain.model.errors import FieldViolation
 from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.translate.caching import cache_of, cache_pb
 
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
 
@@ -39,7 +43,20 @@ def message_of(message: pb.ChatMessage, path: str, wrong: list[FieldViolation]) 
             _part_of(part, f"{path}.parts[{index}]", wrong)
             for index, part in enumerate(message.parts)
         )
-    return Message(role=role, parts=parts, name=message.name)
+    return Message(
+        role=role,
+        parts=parts,
+        name=message.name,
+        cache_control=_cache_of(message, path, wrong),
+    )
+
+
+def _cache_of(
+    marked: pb.ChatMessage | pb.ContentPart, path: str, wrong: list[FieldViolation]
+) -> CacheControl | None:
+    if not marked.HasField("cache_control"):
+        return None
+    return cache_of(marked.cache_control, f"{path}.cache_control", wrong)
 
 
 def _part_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> ContentPart:
@@ -51,7 +68,16 @@ def _part_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> Co
             )
         )
         return Text(text="")
-    return _READERS[kind](part, path, wrong)
+    found = _READERS[kind](part, path, wrong)
+    cache_control = _cache_of(part, path, wrong)
+    if cache_control is None:
+        return found
+    if isinstance(found, Reasoning | Refusal):
+        wrong.append(
+            FieldViolation(f"{path}.cache_control", f"a {kind} part cannot carry a breakpoint")
+        )
+        return found
+    return attrs.evolve(found, cache_control=cache_control)
 
 
 def _tool_result_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> ToolResult:
@@ -96,13 +122,19 @@ _READERS: Mapping[str, _Reader] = {
 def message_pb(message: Message) -> pb.ChatMessage:
     """Return `message` for the wire, always as parts."""
     return pb.ChatMessage(
-        role=message.role.value, parts=[part_pb(part) for part in message.parts], name=message.name
+        role=message.role.value,
+        parts=[part_pb(part) for part in message.parts],
+        name=message.name,
+        cache_control=message.cache_control and cache_pb(message.cache_control),
     )
 
 
 def part_pb(part: ContentPart) -> pb.ContentPart:
     """Return `part` for the wire."""
-    return _WRITERS[type(part)](part)
+    written = _WRITERS[type(part)](part)
+    if not isinstance(part, Reasoning | Refusal) and part.cache_control is not None:
+        written.cache_control.CopyFrom(cache_pb(part.cache_control))
+    return written
 
 
 def _tool_result_pb(part: ToolResult) -> pb.ContentPart:

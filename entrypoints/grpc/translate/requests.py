@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeVar
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from domain.model.chat import (
@@ -28,6 +27,7 @@ from domain.model.json_value import Json, JsonObject
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.translate.caching import cache_of, seconds_of
 from entrypoints.grpc.translate.parts import message_of
 
 _MODES: Mapping[int, ToolMode] = {
@@ -80,7 +80,12 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         frequency_penalty=float_of(request.frequency_penalty)
         if request.HasField("frequency_penalty")
         else None,
-        tools=tuple(_tool_of(tool) for tool in request.tools),
+        cache_control=cache_of(request.cache_control, "cache_control", wrong)
+        if request.HasField("cache_control")
+        else None,
+        tools=tuple(
+            _tool_of(tool, f"tools[{index}]", wrong) for index, tool in enumerate(request.tools)
+        ),
         tool_choice=_choice_of(request.tool_choice, wrong)
         if request.HasField("tool_choice")
         else None,
@@ -144,12 +149,15 @@ def _list_of(values: ListValue) -> list[Json]:
     return [_json_of(each) for each in values.values]
 
 
-def _tool_of(tool: pb.Tool) -> Tool:
+def _tool_of(tool: pb.Tool, path: str, wrong: list[FieldViolation]) -> Tool:
     return Tool(
         name=tool.name,
         description=tool.description,
         parameters_json_schema=tool.parameters_json_schema,
         strict=tool.strict if tool.HasField("strict") else None,
+        cache_control=cache_of(tool.cache_control, f"{path}.cache_control", wrong)
+        if tool.HasField("cache_control")
+        else None,
     )
 
 
@@ -186,13 +194,9 @@ def _reasoning_of(wanted: pb.ReasoningConfig, wrong: list[FieldViolation]) -> Re
 
 def _timeouts_of(wanted: pb.TimeoutPolicy) -> Timeouts:
     return Timeouts(
-        first_token_s=_seconds(wanted.first_token) if wanted.HasField("first_token") else None,
-        idle_s=_seconds(wanted.idle) if wanted.HasField("idle") else None,
+        first_token_s=seconds_of(wanted.first_token) if wanted.HasField("first_token") else None,
+        idle_s=seconds_of(wanted.idle) if wanted.HasField("idle") else None,
     )
-
-
-def _seconds(duration: Duration) -> float:
-    return duration.seconds + duration.nanos * 1e-9
 
 
 def _known(table: Mapping[int, V], number: int, path: str, wrong: list[FieldViolation]) -> V | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 ENDINGS = endings()
+BROKEN_OFF = ProviderFailure("it broke", ErrorReason.PROVIDER_STREAM_TRUNCATED)
 FAILED = Attempt(
     index=0,
     provider="openai",
@@ -125,9 +126,9 @@ def test_a_call_that_was_never_tried_is_told_as_it_was_asked(log: Log) -> None:
 
 def test_a_status_that_was_raised_is_passed_on(log: Log) -> None:
     error = RpcFailedError(PureStatus(StatusCode.UNIMPLEMENTED, "no message"))
-    assert ENDINGS.failed(server_call(), error) == CallStatus(
-        StatusCode.UNIMPLEMENTED, "no message"
-    )
+    status = ENDINGS.failed(server_call(), error)
+    assert (status.code, status.message) == (StatusCode.UNIMPLEMENTED, "no message")
+    assert info_of(status).reason == "CALLER_INVALID_REQUEST"
     assert log.lines == []
 
 
@@ -165,8 +166,14 @@ def test_a_served_call_is_one_line_with_what_it_took(log: Log) -> None:
 
 def test_a_failed_call_is_one_line_with_its_reason(log: Log) -> None:
     call = server_call(context=chat(FAILED))
-    ENDINGS.ended(call, CallStatus(StatusCode.UNAVAILABLE, "it broke"))
+    ENDINGS.ended(call, ENDINGS.failed(call, BROKEN_OFF))
     assert (log.extra["code"], log.extra["reason"]) == ("UNAVAILABLE", "PROVIDER_STREAM_TRUNCATED")
+
+
+def test_a_call_that_failed_before_any_attempt_has_its_reason_too(log: Log) -> None:
+    call = server_call(context=chat())
+    ENDINGS.ended(call, ENDINGS.failed(call, ModelUnknown("no such model")))
+    assert (log.extra["code"], log.extra["reason"]) == ("NOT_FOUND", "CALLER_MODEL_UNKNOWN")
 
 
 def test_a_call_that_nobody_listens_to_any_more_was_cancelled(log: Log) -> None:

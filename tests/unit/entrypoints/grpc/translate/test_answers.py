@@ -227,6 +227,8 @@ COUNTS = [
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
     "reasoning_tokens",
 ]
 
@@ -254,6 +256,13 @@ json_values: Any = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+def test_usage_that_the_wire_cannot_say_is_left_out() -> None:
+    deep: Any = []
+    for _ in range(500):
+        deep = [deep]
+    assert not usage_pb(Usage(input_tokens=1, raw={"a": deep})).HasField("raw")
 
 
 @LAWS

@@ -54,13 +54,24 @@ def test_a_part_survives_the_wire(part: ContentPart) -> None:
 
 def test_every_kind_of_part_of_the_wire_is_tried_here() -> None:
     tried = {part_pb(part).WhichOneof("part") for part in PARTS}
-    assert tried == {field.name for field in pb.ContentPart.DESCRIPTOR.fields}
+    assert tried == {
+        field.name for field in pb.ContentPart.DESCRIPTOR.oneofs_by_name["part"].fields
+    }
 
 
 @pytest.mark.parametrize("role", Role)
 def test_a_role_survives_the_wire(role: Role) -> None:
     message = Message(role=role, parts=(Text(text="x"),))
     assert read(message_pb(message)) == (message, [])
+
+
+def drop_idle_marks(marked: pb.ChatMessage | pb.ContentPart) -> None:
+    """Drop the breakpoints that ask for nothing, everywhere: the core does not keep them."""
+    if marked.HasField("cache_control") and not marked.cache_control.use_cache:
+        marked.ClearField("cache_control")
+    inner = marked.parts if isinstance(marked, pb.ChatMessage) else marked.tool_result.content
+    for each in inner:
+        drop_idle_marks(each)
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -72,6 +83,7 @@ def test_any_message_survives_both_ways_or_is_refused_by_path(message: pb.ChatMe
         return
     plain = pb.ChatMessage()
     plain.CopyFrom(message)
+    drop_idle_marks(plain)
     if message.content:  # sugar for one text part
         plain.content = ""
         plain.parts.add(text=message.content)

@@ -137,6 +137,7 @@ def test_no_field_of_the_request_is_forgotten() -> None:
         "seed": pb.LLMRequest(seed=0),
         "presence_penalty": pb.LLMRequest(presence_penalty=0),
         "frequency_penalty": pb.LLMRequest(frequency_penalty=0),
+        "cache_control": pb.LLMRequest(cache_control=pb.CacheControl(use_cache=True)),
         "tools": pb.LLMRequest(tools=[pb.Tool()]),
         "tool_choice": pb.LLMRequest(tool_choice=pb.ToolChoice()),
         "parallel_tool_calls": pb.LLMRequest(parallel_tool_calls=False),
