@@ -125,7 +125,7 @@ def message_pb(message: Message) -> pb.ChatMessage:
         role=message.role.value,
         parts=[part_pb(part) for part in message.parts],
         name=message.name,
-        cache_control=message.cache_control and cache_pb(message.cache_control),
+        cache_control=cache_pb(message.cache_control) if message.cache_control else None,
     )
 
 
