@@ -32,7 +32,8 @@ from entrypoints.grpc.transport.headers import EndedWith, read_status
 from entrypoints.grpc.transport.messages import MessageReader, frame_message
 from tests.support.grpc_service import NAME
 
-Pair = Callable[[], tuple[trio.StapledStream, trio.StapledStream]]
+Stream = trio.abc.HalfCloseableStream
+Pair = Callable[[], tuple[Stream, Stream]]
 OTHER = {"nghttp2": "h2", "h2": "nghttp2"}
 PATIENCE_S = 5.0
 
@@ -124,7 +125,7 @@ class Client:
     """
 
     engine: Engine
-    stream: trio.StapledStream
+    stream: Stream
     acknowledges: bool = True
     goaway: int | None = None
     limit: int | None = None
@@ -139,11 +140,11 @@ class Client:
         method: str = "Unary",
         *values: bytes,
         ended: bool = True,
-        timeout: bytes = b"",
+        grpc_timeout: bytes = b"",
         metadata: Headers = (),
     ) -> Reply:
         """Open a call, send it `values` in one message each, and half-close it if `ended`."""
-        headers = request_headers(method, timeout=timeout, metadata=metadata)
+        headers = request_headers(method, timeout=grpc_timeout, metadata=metadata)
         body = b"".join(framed(each) for each in values)
         return await self.open(headers, body, ended=ended)
 
@@ -285,7 +286,9 @@ async def playing(
     server = Connection(
         ours, engine_factory(engine)(False, limits.engine), "client:1", dispatcher, limits
     )
-    client = Client(engine_factory(speaks or OTHER[engine])(True, client_limits or EngineLimits()), theirs)
+    client = Client(
+        engine_factory(speaks or OTHER[engine])(True, client_limits or EngineLimits()), theirs
+    )
     client.limit = None if obedient else limits.engine.max_streams
     play = Play(client, server)
     client.engine.start()

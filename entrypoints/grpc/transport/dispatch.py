@@ -16,7 +16,6 @@ from collections.abc import (
 from typing import TypeAlias
 
 import attrs
-import trio
 from google.protobuf.message import Message
 from purerpc import Cardinality, RPCSignature, Service, StatusCode
 
@@ -35,11 +34,13 @@ class CallStatus:
     Attributes:
         message: For the caller; holds nothing of the inside.
         details: A serialised google.rpc.Status, or empty.
+        reason: Why, in a word, for whoever sees the call end; not sent.
     """
 
     code: StatusCode
     message: str = ""
     details: bytes = b""
+    reason: str = ""
 
 
 OK = CallStatus(StatusCode.OK)
@@ -110,11 +111,9 @@ class Dispatcher:
         try:
             # Outside the scope: what handlers raise while they are cancelled comes out of it.
             with call.scope:
-                if call.scope.deadline <= trio.current_time():
-                    call.scope.cancel()
                 status = await self._answered(call)
         except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
-            status = self._endings.failed(call, error)
+            status = self._endings.failed(call, _single(error))
         if call.ending is not None:
             return None
         return self._endings.deadline(call) if call.scope.cancelled_caught else status
@@ -123,8 +122,7 @@ class Dispatcher:
         method = self._methods.get((call.head.service, call.head.method))
         if method is None:
             return self._unimplemented(call)
-        with single_error_unwrapped():
-            await self._intercepted(call, method, 0)
+        await self._intercepted(call, method, 0)
         return OK
 
     def _unimplemented(self, call: ServerCall) -> CallStatus:
@@ -142,6 +140,14 @@ class Dispatcher:
             await self._interceptors[depth](
                 call, lambda inner: self._intercepted(inner, method, depth + 1)
             )
+
+
+def _single(error: Exception) -> Exception:
+    try:
+        with single_error_unwrapped():
+            raise error
+    except Exception as single:  # noqa: BLE001 - it is the one that was given
+        return single
 
 
 async def _handle(call: ServerCall, method: _Method) -> None:

@@ -6,6 +6,7 @@ an error for any method here, because the peer may end a stream at any moment: s
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -21,7 +22,7 @@ SLACK = 4
 
 def header_list_size(headers: Headers) -> int:
     """Return the size of `headers`, in bytes. Source: RFC 9113, 6.5.2."""
-    return sum(len(name) + len(value) + 32 for name, value in headers)
+    return 32 * len(headers) + sum(map(len, chain.from_iterable(headers)))
 
 
 @attrs.define

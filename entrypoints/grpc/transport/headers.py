@@ -6,6 +6,7 @@ Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -34,7 +35,6 @@ class CallHead:
         service: Full name, e.g. ``llmservice.v1.LLMService``.
         timeout_s: From the moment the headers came in; ``None``: no deadline.
         encoding: How messages with the compressed flag are compressed.
-        accepts: Encodings the peer takes in answers.
     """
 
     service: str
@@ -42,7 +42,6 @@ class CallHead:
     metadata: Metadata
     timeout_s: float | None = None
     encoding: str = "identity"
-    accepts: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -94,6 +93,7 @@ _FIELDS = frozenset(
         b":authority",
         b"content-type",
         b"te",
+        b"user-agent",
         b"grpc-timeout",
         b"grpc-encoding",
         b"grpc-accept-encoding",
@@ -102,37 +102,46 @@ _FIELDS = frozenset(
 )
 
 
+# Clients say the same few over and over; the cache is bounded, for those who do not.
+@functools.lru_cache(maxsize=256)
 def _is_grpc(content_type: bytes) -> bool:
     # With the subtype and parameters left out; application/grpc-web is another protocol.
     return re.split(rb"[+; ]", content_type, maxsplit=1)[0].lower() == b"application/grpc"
 
 
-def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | Rejection:
-    path = fields.get(b":path", b"").decode("ascii", "replace")
-    root, _, rest = path.partition("/")
+@functools.lru_cache(maxsize=256)
+def _service_and_method(path: bytes) -> tuple[str, str] | None:
+    root, _, rest = path.decode("ascii", "replace").partition("/")
     service, slash, method = rest.rpartition("/")
-    if root or not slash:
-        return Rejection(200, StatusCode.UNIMPLEMENTED, f"malformed method name: {path!r}")
+    return None if root or not slash else (service, method)
+
+
+def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | Rejection:
+    path = fields.get(b":path", b"")
+    named = _service_and_method(path)
+    if named is None:
+        shown = path.decode("ascii", "replace")
+        return Rejection(200, StatusCode.UNIMPLEMENTED, f"malformed method name: {shown!r}")
     timeout_s = None
     if b"grpc-timeout" in fields:
         timeout_s = read_timeout(fields[b"grpc-timeout"])
         if timeout_s is None:
             return Rejection(200, StatusCode.INVALID_ARGUMENT, "grpc-timeout is malformed")
-    encoding = fields.get(b"grpc-encoding", b"identity").decode("ascii", "replace")
-    if encoding not in _KNOWN_ENCODINGS:
-        return Rejection(
-            200,
-            StatusCode.UNIMPLEMENTED,
-            f"grpc-encoding {encoding!r} is not known; use gzip or identity",
-        )
-    accepts = fields.get(b"grpc-accept-encoding", b"").decode("ascii", "replace")
+    encoding = "identity"
+    if b"grpc-encoding" in fields:
+        encoding = fields[b"grpc-encoding"].decode("ascii", "replace")
+        if encoding not in _KNOWN_ENCODINGS:
+            return Rejection(
+                200,
+                StatusCode.UNIMPLEMENTED,
+                f"grpc-encoding {encoding!r} is not known; use gzip or identity",
+            )
     return CallHead(
-        service=service,
-        method=method,
+        service=named[0],
+        method=named[1],
         metadata=metadata,
         timeout_s=timeout_s,
         encoding=encoding,
-        accepts=frozenset(accepts.replace(" ", "").split(",")) if accepts else frozenset(),
     )
 
 

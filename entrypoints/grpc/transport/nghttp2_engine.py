@@ -33,7 +33,7 @@ _IN_TURN = ngh2.Priority(incremental=True)
 _PREFACE_SIZE = 24
 _FRAME_HEAD = struct.Struct(">IBI")  # length and type, flags, stream
 _FRAME_HEAD_SIZE = _FRAME_HEAD.size
-_HEADERS, _END_STREAM = 0x1, 0x1
+_HEADERS, _END_STREAM = 0x1, 0x1  # the only frame type below is DATA
 _SETTING = struct.Struct(">HI")
 _GOAWAY = struct.Struct(">IBIII")
 _ANY_STREAM = 2**31 - 1
@@ -227,16 +227,8 @@ class Nghttp2Engine:
         """
         ended = self._hanging_up.intersection(_streams_ended_in(data))
         for stream_id in ended:
-            if self._is_open(stream_id):
-                self.reset(stream_id, NO_ERROR)
+            self.reset(stream_id, NO_ERROR)
         return bool(ended)
-
-    def _is_open(self, stream_id: int) -> bool:
-        try:
-            self._connection.stream_local_window_size(stream_id)
-        except _STREAM_GONE:
-            return False
-        return True
 
     def _fail(self, code: int) -> None:
         """Say goodbye ourselves: after a fatal error the library has lost its output."""
@@ -245,11 +237,11 @@ class Nghttp2Engine:
 
 
 def _streams_ended_in(data: bytes) -> Iterator[int]:
-    """Yield the streams that headers in `data`, whole frames, end."""
+    """Yield the streams that are ended in `data`, which is whole frames."""
     at = 0
     while at < len(data):
         length_and_type, flags, stream_id = _FRAME_HEAD.unpack_from(data, at)
-        if length_and_type & 0xFF == _HEADERS and flags & _END_STREAM:
+        if length_and_type & 0xFF <= _HEADERS and flags & _END_STREAM:
             yield stream_id
         at += _FRAME_HEAD_SIZE + (length_and_type >> 8)
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-import entrypoints.grpc.transport.shim  # noqa: F401
+from entrypoints.grpc.transport.shim import make_purerpc_importable
+
+# Tests name purerpc's status codes.
+make_purerpc_importable()
 
 
 @pytest.fixture(params=["nghttp2", "h2"])

@@ -1,9 +1,10 @@
 """gRPC's interoperability cases, played with grpcio.
 
-Source: https://github.com/grpc/grpc/blob/master/doc/interop-test-descriptions.md; the messages are plain bytes:
-a request is the sizes of the answers it asks for.
+The messages are plain bytes: a request is the sizes of the answers it asks for.
+Source: https://github.com/grpc/grpc/blob/master/doc/interop-test-descriptions.md
 """
 
+import functools
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -31,7 +32,7 @@ def sizes(message: BytesValue) -> list[int]:
     return [int(each) for each in message.value.split(b",") if each.strip()]
 
 
-async def unary(message: BytesValue, request: ServerCall) -> BytesValue:
+def unary(message: BytesValue, request: ServerCall) -> BytesValue:
     for name, value in request.metadata:
         if name == "x-grpc-test-echo-initial":
             request.set_initial_metadata((name, value))
@@ -182,7 +183,7 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", CASES, ids=[each.__name__ for each in CASES])
 async def test_interop(engine: str, case: Case) -> None:
     async with serving(served(), engine) as address:
 
@@ -199,7 +200,9 @@ async def test_interop_unimplemented(engine: str, path: str) -> None:
 
         def play() -> object:
             with sync_channel(address) as channel, pytest.raises(grpc.RpcError) as raised:
-                channel.unary_unary(path)(b"")
+                channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)(
+                    b""
+                )
             return raised.value.code()
 
         assert await in_thread(play) is grpc.StatusCode.UNIMPLEMENTED
@@ -211,4 +214,4 @@ async def test_the_server_is_not_disturbed_by_its_own_pace(engine: str) -> None:
         with sync_channel(address) as channel:
             async with trio.open_nursery() as nursery:
                 for case in CASES:
-                    nursery.start_soon(in_thread, lambda case=case: case(Stubs.on(channel)))
+                    nursery.start_soon(in_thread, functools.partial(case, Stubs.on(channel)))

@@ -6,8 +6,8 @@ import trio
 from purerpc import StatusCode
 
 from entrypoints.client.client import connect
-from entrypoints.client.limits import Limits
 from entrypoints.client.errors import CallFailed
+from entrypoints.client.limits import Limits
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.transport.engine import CANCEL, NO_ERROR, REFUSED_STREAM, EngineLimits
 from entrypoints.grpc.transport.messages import frame_message

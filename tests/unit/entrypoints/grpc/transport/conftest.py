@@ -2,8 +2,6 @@
 
 import pytest
 
-import entrypoints.grpc.transport.shim  # noqa: F401
-
 
 @pytest.fixture(params=["nghttp2", "h2"])
 def engine(request: pytest.FixtureRequest) -> str:

@@ -8,10 +8,10 @@ from purerpc import RpcFailedError, Status, StatusCode
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Interceptor, Next
 from tests.support.grpc_play import playing, request_headers
-from tests.support.grpc_service import Ends, dispatcher, payload
+from tests.support.grpc_service import Ends, Handler, dispatcher, payload
 
 
-async def echo(message: BytesValue, request: ServerCall) -> BytesValue:
+def echo(message: BytesValue, request: ServerCall) -> BytesValue:
     return message
 
 
@@ -29,7 +29,7 @@ async def mirrored(messages: AsyncIterator[BytesValue], request: ServerCall) -> 
         await request.send(each)
 
 
-ALL = {"Unary": echo, "Out": thrice, "In": joined, "Both": mirrored}
+ALL: dict[str, Handler] = {"Unary": echo, "Out": thrice, "In": joined, "Both": mirrored}
 
 
 async def test_a_unary_call_is_answered(engine: str) -> None:
@@ -61,7 +61,7 @@ async def test_both_sides_talk_in_turn(engine: str) -> None:
         reply = await play.client.call("Both", ended=False)
         for count, value in enumerate((b"a", b"b", b"c"), 1):
             await play.client.send(reply, value)
-            await reply.until(lambda reply, count=count: len(reply.messages) == count)
+            await reply.until(lambda reply: len(reply.messages) == count)  # noqa: B023
         assert reply.closed is None
         await play.client.send(reply, ended=True)
         assert await reply.code() is StatusCode.OK
@@ -93,7 +93,7 @@ async def test_a_whole_unary_answer_leaves_in_one_write(engine: str) -> None:
 async def test_metadata_goes_both_ways(engine: str) -> None:
     seen: list[object] = []
 
-    async def handler(message: BytesValue, request: ServerCall) -> BytesValue:
+    def handler(message: BytesValue, request: ServerCall) -> BytesValue:
         seen.append((request.metadata, request.peer))
         request.set_initial_metadata(("x-early", "e"), ("x-early-bin", b"\x00\xff"))
         request.set_trailing_metadata(("x-late", "l"), ("x-late-bin", b"\x01"))
@@ -116,7 +116,7 @@ async def test_metadata_goes_both_ways(engine: str) -> None:
 async def test_the_status_a_handler_raises_passes_through(engine: str) -> None:
     message = " \t\npercent % ü ☺ 😈 \udc80 "
 
-    async def handler(_: BytesValue, request: ServerCall) -> BytesValue:
+    def handler(_: BytesValue, request: ServerCall) -> BytesValue:
         raise RpcFailedError(Status(StatusCode.DATA_LOSS, message))
 
     async with playing(dispatcher({"Unary": handler}), engine) as play:
@@ -147,14 +147,14 @@ async def test_an_unknown_method_or_service_is_unimplemented(engine: str) -> Non
 async def test_handlers_in_purerpcs_own_style_work_and_are_closed(engine: str) -> None:
     closed: list[str] = []
 
-    async def out(message: BytesValue) -> AsyncIterator[BytesValue]:
+    async def out(message: BytesValue) -> AsyncIterator[BytesValue]:  # noqa: ASYNC124, ASYNC900 - purerpc's style
         try:
             while True:
                 yield message
         finally:
             closed.append("out")
 
-    async def both(messages: AsyncIterator[BytesValue]) -> AsyncIterator[BytesValue]:
+    async def both(messages: AsyncIterator[BytesValue]) -> AsyncIterator[BytesValue]:  # noqa: ASYNC124, ASYNC900 - purerpc's style
         async for each in messages:
             yield each
         closed.append("both")

@@ -37,7 +37,9 @@ class AtStep(trio.abc.Instrument):
             self.steps += 1
 
 
-async def rich(messages: AsyncIterator[BytesValue], request: ServerCall) -> AsyncIterator[BytesValue]:
+async def rich(  # noqa: ASYNC124, ASYNC900 - purerpc's style
+    messages: AsyncIterator[BytesValue], request: ServerCall
+) -> AsyncIterator[BytesValue]:
     """Do all that a handler can do: receive, sleep, send small and large, wait for windows, use a group."""
     request.set_initial_metadata(("x-a", "b"))
     async for each in messages:

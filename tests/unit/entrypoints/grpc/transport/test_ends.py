@@ -65,9 +65,9 @@ class Watched:
 KINDS = ["Unary", "Out", "In", "Both"]
 
 
-async def begin(play: Play, watched: Watched, kind: str, timeout: bytes = b"") -> None:
+async def begin(play: Play, watched: Watched, kind: str, grpc_timeout: bytes = b"") -> None:
     ended = kind in {"Unary", "Out"}
-    await play.client.call(kind, b"x" * 1000, ended=ended, timeout=timeout)
+    await play.client.call(kind, b"x" * 1000, ended=ended, grpc_timeout=grpc_timeout)
     await watched.begun.wait()
     await trio.testing.wait_all_tasks_blocked()
 
@@ -102,7 +102,7 @@ async def test_a_lost_connection_cancels_every_handler_and_waits_for_it(
         for _ in range(3):
             await begin(play, watched, kind)
         if how == "eof":
-            await play.client.stream.send_stream.aclose()  # type: ignore[attr-defined]
+            await play.client.stream.send_eof()
         else:
             await play.client.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
@@ -137,7 +137,7 @@ async def test_a_deadline_ends_the_call_when_it_passes(
     async with playing(dispatcher(watched.served(), ends), engine) as play:
         # The endless talker waits for the client's window.
         play.client.acknowledges = kind != "Out"
-        await begin(play, watched, kind, timeout=b"1500m")
+        await begin(play, watched, kind, grpc_timeout=b"1500m")
         await watched.gone.wait()
         assert trio.current_time() == 1.5
         assert watched.endings == [None]
@@ -149,18 +149,18 @@ async def test_a_deadline_ends_the_call_when_it_passes(
         assert ends.statuses[0].code is StatusCode.DEADLINE_EXCEEDED
 
 
-@pytest.mark.parametrize("timeout", [b"0S", b"0n"])
+@pytest.mark.parametrize("grpc_timeout", [b"0S", b"0n"])
 async def test_a_deadline_that_has_passed_lets_no_handler_do_anything(
-    engine: str, timeout: bytes, autojump_clock: trio.testing.MockClock
+    engine: str, grpc_timeout: bytes, autojump_clock: trio.testing.MockClock
 ) -> None:
     done: list[BytesValue] = []
 
-    async def handler(message: BytesValue, request: ServerCall) -> BytesValue:
+    def handler(message: BytesValue, request: ServerCall) -> BytesValue:
         done.append(message)
         return message
 
     async with playing(dispatcher({"Unary": handler}), engine) as play:
-        reply = await play.client.call("Unary", b"", timeout=timeout)
+        reply = await play.client.call("Unary", b"", grpc_timeout=grpc_timeout)
         assert await reply.code() is StatusCode.DEADLINE_EXCEEDED
     assert trio.current_time() == 0.0
     assert done == []
@@ -174,7 +174,7 @@ async def test_the_deadline_counts_from_the_headers_not_from_the_body(
         return message
 
     async with playing(dispatcher({"Unary": handler}), engine) as play:
-        reply = await play.client.call("Unary", b"", ended=False, timeout=b"3S")
+        reply = await play.client.call("Unary", b"", ended=False, grpc_timeout=b"3S")
         await trio.sleep(2.0)
         await play.client.send(reply, ended=True)
         assert await reply.code() is StatusCode.DEADLINE_EXCEEDED
@@ -189,14 +189,14 @@ async def test_a_handler_that_finishes_in_time_is_no_deadlines_business(
         return message
 
     async with playing(dispatcher({"Unary": handler}), engine) as play:
-        reply = await play.client.call("Unary", b"", timeout=b"1S")
+        reply = await play.client.call("Unary", b"", grpc_timeout=b"1S")
         assert await reply.code() is StatusCode.OK
 
 
 async def test_a_call_reset_before_it_began_runs_no_handler(engine: str) -> None:
     begun: list[object] = []
 
-    async def handler(messages: AsyncIterator[BytesValue], request: ServerCall) -> None:
+    def handler(messages: AsyncIterator[BytesValue], request: ServerCall) -> None:
         begun.append(request)
 
     ends = Ends()

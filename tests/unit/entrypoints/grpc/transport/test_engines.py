@@ -63,7 +63,7 @@ class Ends:
             ):
                 if data := from_.take():
                     moved = True
-                    heard += to.receive(data)
+                    heard.extend(to.receive(data))
             if not moved:
                 break
         told[0].extend(self.server.events())
@@ -140,7 +140,7 @@ def test_the_peers_windows_are_obeyed_and_the_rest_waits(engine: str, scope: str
     ends.server.respond(stream_id, RESPONSE)
     ends.server.send(stream_id, body)
     ends.server.trailers(stream_id, TRAILERS)
-    received = b""
+    received, told = b"", list[Event]()
     for _ in range(20):
         _, told = ends.talk()
         part = bodies(told)
@@ -205,7 +205,7 @@ def test_the_connections_window_does_not_leak_when_uploads_are_cut_inside_a_fram
 def test_the_connections_window_does_not_leak_through_unread_streams(
     engine: str, taken: bool
 ) -> None:
-    ends = Ends.of(engine)
+    ends, unread = Ends.of(engine), 0
     for _ in range(200):
         stream_id = ends.client.request(request_headers())
         ends.client.send(stream_id, bytes(60_000))
@@ -221,8 +221,21 @@ def test_the_connections_window_does_not_leak_through_unread_streams(
     assert unread == 60_000
 
 
+def test_a_stream_that_both_have_ended_is_not_reset(engine: str) -> None:
+    ends = Ends.of(engine)
+    stream_id = ends.open()
+    ends.server.respond(stream_id, RESPONSE)
+    ends.server.trailers(stream_id, TRAILERS)
+    ends.server.hang_up(stream_id)
+    ends.client.send(stream_id, b"", ended=True)
+    ends.server.receive(ends.client.take())
+    written = ends.server.take() + ends.server.take()
+    assert b"\0\0\4\3\0" + stream_id.to_bytes(4, "big") not in written
+    assert ends.server.events() == [StreamClosed(stream_id, NO_ERROR)]
+
+
 def test_padding_is_given_back_at_once(engine: str) -> None:
-    ends = Ends.of(engine, speaks="h2")
+    ends = Ends.of(engine, limits=EngineLimits(stream_window=65_535), speaks="h2")
     stream_id = ends.open()
     padded = b"\0\1\0\0\x08" + stream_id.to_bytes(4, "big") + b"\xfe" + b"x" + bytes(254)
     for _ in range(1000):
@@ -306,9 +319,13 @@ def test_a_ping_is_answered_and_told(engine: str) -> None:
 def test_a_peer_that_asks_and_never_reads_is_sent_away(engine: str) -> None:
     ends = Ends.of(engine)
     ping = b"\0\0\x08\6\0\0\0\0\0" + bytes(8)
-    with pytest.raises(EngineError):
+
+    def ask_and_ask() -> None:
         for _ in range(1000):
             ends.server.receive(ping * 100)
+
+    with pytest.raises(EngineError):
+        ask_and_ask()
     assert ends.server.take()
     assert ends.server.finished
 
@@ -340,25 +357,34 @@ def conversations(draw: st.DrawFn) -> bytes:
     return data
 
 
+@attrs.define
+class Body:
+    """Neighbouring parts of a stream's body, joined."""
+
+    stream_id: int
+    data: bytes
+    ended: bool
+
+
 def meaning(engine: str, chunks: Iterable[bytes]) -> list[object]:
-    """Return what a server is told, with neighbouring parts of a body joined."""
+    """Return what a server is told."""
     server = engine_factory(engine)(False, EngineLimits())
     server.start()
     said: list[object] = []
-    for chunk in chunks:
-        for event in server.receive(chunk):
-            match event:
-                case DataReceived(stream_id=stream_id, data=data, ended=ended):
-                    if said and isinstance(said[-1], list) and said[-1][0] == stream_id:
-                        said[-1] = [stream_id, said[-1][1] + data, ended]
-                    elif data or ended:
-                        said.append([stream_id, data, ended])
-                case HeadersReceived(stream_id=stream_id, headers=headers, ended=ended):
-                    said.append((stream_id, tuple(map(tuple, headers)), ended))
-                case TrailersReceived(stream_id=stream_id, headers=headers):
-                    said.append((stream_id, tuple(map(tuple, headers))))
-                case _:
-                    said.append(event)
+    for event in (each for chunk in chunks for each in server.receive(chunk)):
+        last = said[-1] if said else None
+        match event:
+            case DataReceived(stream_id=stream_id, data=data, ended=ended):
+                if isinstance(last, Body) and last.stream_id == stream_id:
+                    last.data, last.ended = last.data + data, ended
+                elif data or ended:
+                    said.append(Body(stream_id, data, ended))
+            case HeadersReceived(stream_id=stream_id, headers=headers, ended=ended):
+                said.append((stream_id, tuple(map(tuple, headers)), ended))
+            case TrailersReceived(stream_id=stream_id, headers=headers):
+                said.append((stream_id, tuple(map(tuple, headers))))
+            case _:
+                said.append(event)
     return said
 
 

@@ -36,7 +36,7 @@ from tests.support.grpc_play import Play, framed, playing, request_headers
 from tests.support.grpc_service import Ends, Handler, dispatcher, payload, service
 
 
-async def echo(message: BytesValue, request: ServerCall) -> BytesValue:
+def echo(message: BytesValue, request: ServerCall) -> BytesValue:
     return message
 
 
@@ -81,6 +81,7 @@ async def test_an_unexpected_error_tells_nothing_of_the_inside(engine: str) -> N
 async def test_a_group_of_one_error_is_that_error(engine: str) -> None:
     async def nested(message: BytesValue, request: ServerCall) -> None:
         async def fail() -> None:
+            await trio.lowlevel.checkpoint()
             raise RpcFailedError(Status(StatusCode.NOT_FOUND, "not here"))
 
         async with trio.open_nursery() as nursery:
@@ -123,7 +124,7 @@ async def test_whoever_tells_how_calls_end_may_fail(
     async def late(message: BytesValue, request: ServerCall) -> None:
         await trio.sleep_forever()
 
-    async def broken(message: BytesValue, request: ServerCall) -> BytesValue:
+    def broken(message: BytesValue, request: ServerCall) -> BytesValue:
         if message.value:
             raise ValueError
         return message
@@ -136,12 +137,13 @@ async def test_whoever_tells_how_calls_end_may_fail(
 
     roles = dict.fromkeys(["failed", "deadline"], fine) | {culprit: fail}
     served = Dispatcher.of(
-        [service({"Unary": broken, "Out": late})], Endings(**roles)  # type: ignore[arg-type]
+        [service({"Unary": broken, "Out": late})],
+        Endings(**roles),  # type: ignore[arg-type]
     )
     async with playing(served, engine) as play:
         calls = {
             "failed": play.client.call("Unary", b"x"),
-            "deadline": play.client.call("Out", b"", timeout=b"1m"),
+            "deadline": play.client.call("Out", b"", grpc_timeout=b"1m"),
             "ended": play.client.call("Unary", b""),
         }
         for name, call in calls.items():
@@ -154,7 +156,7 @@ async def test_whoever_tells_how_calls_end_may_fail(
 
 
 async def test_a_unary_handler_that_answers_nothing_is_a_bug(engine: str) -> None:
-    async def silent(message: BytesValue, request: ServerCall) -> None:
+    def silent(message: BytesValue, request: ServerCall) -> None:
         return None
 
     ends = Ends()
@@ -193,7 +195,11 @@ def changed(name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
     ],
 )
 async def test_headers_that_are_no_call_are_answered(
-    engine: str, headers: list[tuple[bytes, bytes]], http_status: bytes, code: StatusCode, ended: bool
+    engine: str,
+    headers: list[tuple[bytes, bytes]],
+    http_status: bytes,
+    code: StatusCode,
+    ended: bool,
 ) -> None:
     async with playing(served(), engine) as play:
         reply = await play.client.open(headers, framed(b"x"), ended=ended)
@@ -222,6 +228,19 @@ async def test_malformed_headers_end_their_stream(
         reply = await play.client.open(headers, framed(b"x"))
         assert await reply.code() is None
         assert reply.closed == PROTOCOL_ERROR
+        await assert_others_go_on(play)
+
+
+@pytest.mark.parametrize("length", [b"3", b"300", b"x"])
+async def test_a_body_of_another_length_than_announced_ends_its_stream(
+    engine: str, length: bytes
+) -> None:
+    async with playing(served(), engine, speaks="h2") as play:
+        for _ in range(3):
+            headers = request_headers(metadata=[(b"content-length", length)])
+            reply = await play.client.open(headers, framed(b"another length"))
+            assert await reply.code() is None
+            assert reply.closed == PROTOCOL_ERROR
         await assert_others_go_on(play)
 
 
@@ -334,7 +353,9 @@ async def test_a_client_that_does_not_read_gets_no_more_places(engine: str) -> N
     """Its calls are done, but their answers wait for it."""
     limits = Limits(engine=EngineLimits(max_streams=3))
     narrow = EngineLimits(stream_window=10)
-    async with playing(served(), engine, limits=limits, client_limits=narrow, obedient=False) as play:
+    async with playing(
+        served(), engine, limits=limits, client_limits=narrow, obedient=False
+    ) as play:
         play.client.acknowledges = False
         for _ in range(3):
             await play.client.call("Unary", b"x" * 100)
@@ -428,7 +449,8 @@ def frame(made: Frame) -> bytes:
         pytest.param(frame(SettingsFrame(0, settings={4: 2**31})), id="absurd window"),
         pytest.param(b"\0\0\5\6\0\0\0\0\0hello", id="ping of five bytes"),
         pytest.param(
-            frame(HeadersFrame(1, b"\x82")) + frame(DataFrame(1, b"x")), id="header block broken into"
+            frame(HeadersFrame(1, b"\x82")) + frame(DataFrame(1, b"x")),
+            id="header block broken into",
         ),
     ],
 )
@@ -476,6 +498,6 @@ async def test_a_peer_that_speaks_something_else_is_left(engine: str) -> None:
         await theirs.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         with trio.fail_after(5):
             data = b""
-            while data[-14:-13] != bytes([GoAwayFrame.type]):
+            while data[-14:-13] != b"\7":
                 data += bytes(await theirs.receive_some())
         await theirs.aclose()
