@@ -13,7 +13,7 @@ import attrs
 import httpx
 
 from adapters.http.chat_model import HttpBounds, HttpChatModel
-from adapters.http.endpoint import Credential, Endpoint
+from adapters.http.endpoint import Credential, Endpoint, bearer
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
 from adapters.local.config import Load, LocalConfig
@@ -23,6 +23,7 @@ from adapters.local.provider import open_local
 from adapters.providers.compatible.codec import CompatibleConfig, compatible_codec
 from adapters.scripted.provider import Scripted
 from adapters.storage.memory_usage_log import MemoryUsageLog
+from adapters.wire.codec import Codec
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.deadline import Timed
@@ -30,10 +31,13 @@ from domain.services.route import Routed
 from domain.services.service import Service
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
+from entrypoints.base_url import check_base_url
 from entrypoints.credentials import KeyMissing, keys
+from entrypoints.natives import NATIVES
 from entrypoints.settings import (
     CompatibleSettings,
     LocalSettings,
+    NativeSettings,
     ProviderSettings,
     ScriptedSettings,
     Settings,
@@ -79,7 +83,10 @@ async def open_service(
         providers: dict[str, Provider] = {}
         if settings.local.enabled:
             providers["local"] = await _local(stacker, stack, progress)
-        for name, configured in settings.providers.items():
+        offered = {
+            kind: NativeSettings(kind=kind) for kind, each in NATIVES.items() if each.offered
+        }
+        for name, configured in {**offered, **settings.providers}.items():
             providers[name] = stacker.provider(name, configured)
         for provider in providers.values():
             if isinstance(provider, Absent):
@@ -100,6 +107,8 @@ class _Stacker:
         if isinstance(configured, ScriptedSettings):
             scripted = Scripted(name=name, scripts=configured.models)
             return self.timed(scripted)
+        if isinstance(configured, NativeSettings):
+            return self._native(name, configured)
         return self._compatible(name, configured)
 
     def timed(self, provider: Provider) -> Provider:
@@ -107,20 +116,49 @@ class _Stacker:
         return Stacked(provider, Settled(Timed(provider, self._patience), provider.name, self.log))
 
     def _compatible(self, name: str, configured: CompatibleSettings) -> Provider:
+        codec = compatible_codec(
+            CompatibleConfig(
+                name=name,
+                models=configured.models,
+                max_tokens_field=configured.max_tokens_field,
+            )
+        )
+        return self._http(codec, configured.base_url, configured.api_key_env, bearer)
+
+    def _native(self, name: str, configured: NativeSettings) -> Provider:
+        native = NATIVES[configured.kind]
+        base_url = configured.base_url or self.environment.get(native.home.base_url_variable, "")
+        if base_url and not configured.base_url:
+            try:
+                check_base_url(base_url, allow_plain_http=configured.allow_plain_http)
+            except ValueError as error:
+                variable = native.home.base_url_variable
+                return Absent(name, f"provider {name} has no address: {variable}: {error}")
+        return self._http(
+            native.codec(name),
+            base_url or native.home.base_url,
+            configured.api_key_env or native.home.key_variable,
+            native.authorization,
+        )
+
+    def _http(
+        self,
+        codec: Codec,
+        base_url: str,
+        key_variable: str,
+        authorization: Callable[[Credential], Mapping[str, str]],
+    ) -> Provider:
+        name = codec.name
         try:
-            credential = self._credential(configured.api_key_env)
+            credential = self._credential(key_variable)
         except KeyMissing as error:
             return Absent(name, f"provider {name} has no key: {error}")
         timeouts = self.settings.timeouts
         model = HttpChatModel(
-            codec=compatible_codec(
-                CompatibleConfig(
-                    name=name,
-                    models=configured.models,
-                    max_tokens_field=configured.max_tokens_field,
-                )
+            codec=codec,
+            endpoint=Endpoint(
+                base_url=base_url, credential=credential, authorization=authorization
             ),
-            endpoint=Endpoint(base_url=configured.base_url, credential=credential),
             transport=self.transport,
             patience=self._patience,
             bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),

@@ -11,14 +11,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import attrs
 import cattrs
 from attrs.validators import ge, gt, in_, le, min_len
 
 from adapters.scripted.script import Step
-from entrypoints.loopback import is_loopback
+from entrypoints.base_url import check_base_url
 from entrypoints.settings_errors import sentences
 from entrypoints.settings_values import plain_converter
 
@@ -118,20 +117,37 @@ class CompatibleSettings:
         """Refuse an address that is none, or where others could read the key on its way.
 
         Raises:
-            ValueError: It is no web address, or plain http and not on this machine. The address itself
-                is not said: it may hold a password.
+            ValueError: See `check_base_url`.
         """
-        if not _BASE_URL.fullmatch(self.base_url):
-            raise ValueError(
-                "'base_url' must be like https://host/v1, without a user, a query or a fragment"
-            )
-        url = urlsplit(self.base_url)
-        if (
-            url.scheme == "http"
-            and not self.allow_plain_http
-            and not is_loopback(url.hostname or "")
-        ):
-            raise ValueError("'base_url' is plain http: use https, or set allow_plain_http")
+        check_base_url(self.base_url, allow_plain_http=self.allow_plain_http)
+
+
+@attrs.frozen(kw_only=True)
+class NativeSettings:
+    """A provider that is known by name: ``openai``, ``anthropic``, ``gemini``, ``openrouter`` or ``mistral``.
+
+    The first four are there without being configured.
+
+    Attributes:
+        kind: Which of them.
+        base_url: Empty: what its variable says (``OPENAI_BASE_URL`` and so on), else its own address.
+        api_key_env: Variable that holds the key; empty: its own (``OPENAI_API_KEY`` and so on).
+        allow_plain_http: Accept ``http://`` for an address that is not loopback.
+    """
+
+    kind: str
+    base_url: str = ""
+    api_key_env: str = ""
+    allow_plain_http: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an address that is none.
+
+        Raises:
+            ValueError: See `check_base_url`.
+        """
+        if self.base_url:
+            check_base_url(self.base_url, allow_plain_http=self.allow_plain_http)
 
 
 @attrs.frozen(kw_only=True)
@@ -145,8 +161,8 @@ class ScriptedSettings:
     models: Mapping[str, tuple[Step, ...]] = attrs.field(validator=min_len(1))
 
 
-ProviderSettings: TypeAlias = CompatibleSettings | ScriptedSettings
-_BASE_URL = re.compile(r"https?://[^\s/?#@]+[^\s?#@]*")
+ProviderSettings: TypeAlias = CompatibleSettings | ScriptedSettings | NativeSettings
+NATIVE_KINDS = ("openai", "anthropic", "gemini", "openrouter", "mistral")
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -252,11 +268,13 @@ def _env_value(name: str, value: str) -> Any:
 def _provider(value: Any, _: object) -> ProviderSettings:
     if not isinstance(value, Mapping):
         raise ValueError("must be a table")
-    kind = _KINDS.get(value.get("kind"))
-    if kind is None:
-        raise ValueError(f"'kind' must be one of: {', '.join(_KINDS)}")
+    kind = value.get("kind")
+    if kind in NATIVE_KINDS:
+        return _CONVERTER.structure(value, NativeSettings)
+    if kind not in _KINDS:
+        raise ValueError(f"'kind' must be one of: {', '.join((*_KINDS, *NATIVE_KINDS))}")
     rest = {key: each for key, each in value.items() if key != "kind"}
-    return _CONVERTER.structure(rest, kind)
+    return _CONVERTER.structure(rest, _KINDS[kind])
 
 
 _KINDS: Mapping[Any, type[ProviderSettings]] = {

@@ -16,8 +16,10 @@ from entrypoints.cli.endings import DONE, HIDDEN, BadUsage, OperationFailed, one
 from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, keys
 from entrypoints.loopback import is_loopback
+from entrypoints.natives import NATIVES
 from entrypoints.settings import (
     CompatibleSettings,
+    NativeSettings,
     ProviderSettings,
     ScriptedSettings,
     Settings,
@@ -50,7 +52,10 @@ def command(asked: argparse.Namespace) -> int:
     for name, what in lacking.items():
         if what:
             print(one_line(f"missing: {name}: {what}"))
-    if all(lacking.values()):
+    offered = dict(_offered(settings, os.environ))
+    for name, what in offered.items():
+        print(one_line(f"not set up: {name}: {what}" if what else f"set up: {name}"))
+    if all(lacking.values()) and all(offered.values()):
         raise OperationFailed("no provider can be called")
     print("the configuration is valid")
     return DONE
@@ -103,10 +108,28 @@ def _lacking(
 
 
 def _provider_lacks(provider: ProviderSettings, environment: Mapping[str, str]) -> str | None:
-    if not isinstance(provider, CompatibleSettings) or not provider.api_key_env:
+    variable = _key_variable(provider)
+    if not variable:
         return None
     try:
-        keys(provider.api_key_env, environment)
+        keys(variable, environment)
     except KeyMissing as error:
         return f"its key: {error}"
     return None
+
+
+def _key_variable(provider: ProviderSettings) -> str:
+    if isinstance(provider, ScriptedSettings):
+        return ""
+    if isinstance(provider, NativeSettings):
+        return provider.api_key_env or NATIVES[provider.kind].home.key_variable
+    return provider.api_key_env
+
+
+def _offered(
+    settings: Settings, environment: Mapping[str, str]
+) -> Iterator[tuple[str, str | None]]:
+    """Give what each provider lacks that is there without being configured."""
+    for kind, native in NATIVES.items():
+        if native.offered and kind not in settings.providers:
+            yield kind, _provider_lacks(NativeSettings(kind=kind), environment)

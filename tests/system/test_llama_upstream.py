@@ -50,6 +50,30 @@ async def test_it_answers_whole_and_streamed_with_usage() -> None:
         assert gateway.log.records[0].attempt.credential_alias == "LLAMA_KEY#1"
 
 
+async def test_it_answers_in_anthropics_format_too() -> None:
+    """As `anthropic`, whose codec and headers are its own."""
+    async with open_llama_http() as llama:
+        environment = {
+            "ANTHROPIC_API_KEY": llama.api_key,
+            "ANTHROPIC_BASE_URL": llama.base_url.removesuffix("/v1"),
+        }
+        async with open_gateway({"local": {"enabled": False}}, environment) as gateway:
+
+            def both() -> None:
+                model = "claude-haiku-4-5"
+                question = ask("anthropic", model, "Say hello in five words.", max_tokens=24)
+                with stub(gateway.address) as client:
+                    whole = client.invoke(question, timeout=60)
+                    assert whole.provider == "anthropic"
+                    assert whole.content
+                    assert whole.usage.output_tokens > 0
+                    assert checked(list(client.stream(question, timeout=60)))
+
+            await in_thread(both)
+            outcomes = [record.attempt.outcome for record in gateway.log.records]
+            assert outcomes == [AttemptOutcome.SERVED] * 2
+
+
 async def test_a_bad_key_is_our_fault_and_is_not_shown() -> None:
     async with (
         open_llama_http() as llama,

@@ -187,8 +187,20 @@ def test_what_the_environment_gets_wrong_is_named(
         ("[timeouts]\nidle_s = []", "timeouts.idle_s: must be a number"),
         ("providers = 5", "providers: has the wrong type"),
         ("[providers]\nx = 5", "providers.x: must be a table"),
-        ("[providers.x]\n", "providers.x.kind: must be one of: compatible, scripted"),
-        ("[providers.x]\nkind = 'y'", "providers.x.kind: must be one of: compatible, scripted"),
+        (
+            "[providers.x]\n",
+            (
+                "providers.x.kind: must be one of: compatible, scripted, "
+                "openai, anthropic, gemini, openrouter, mistral"
+            ),
+        ),
+        (
+            "[providers.x]\nkind = 'y'",
+            (
+                "providers.x.kind: must be one of: compatible, scripted, "
+                "openai, anthropic, gemini, openrouter, mistral"
+            ),
+        ),
         ("[providers.x]\nkind = 'compatible'", "providers.x.base_url: is missing"),
         ("[providers.x]\nkind = 'scripted'", "providers.x.models: is missing"),
         (f"{HOUSE}api_key = 'sk'", "providers.house.api_key: is not known"),

@@ -1,0 +1,37 @@
+"""A whole Messages answer as events.
+
+Law: a good status does not make a good answer; an error in the body counts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.providers.anthropic.answer import Answer
+from adapters.providers.anthropic.failure import failure_in_answer
+from adapters.wire.failures import protocol_error
+from adapters.wire.lookup import json_of, object_in
+from domain.model.events import ChatEvent
+
+
+def whole(answer: Answer, body: bytes) -> Sequence[ChatEvent]:
+    """Return the events of `body`.
+
+    Raises:
+        ChatError: It holds an error, or makes no sense.
+    """
+    return whole_value(answer, json_of(body))
+
+
+def whole_value(answer: Answer, value: Any) -> Sequence[ChatEvent]:
+    """Return the events of a body that has been parsed; see `whole`."""
+    if isinstance(value, dict) and object_in(value, "error"):
+        raise failure_in_answer(answer.head, value)
+    content = value.get("content") if isinstance(value, dict) else None
+    if not isinstance(content, list):
+        raise protocol_error("it holds no content", upstream_status=answer.head.status)
+    events: list[ChatEvent | None] = [answer.start(value)]
+    events += [
+        answer.block(index, block) for index, block in enumerate(content) if isinstance(block, dict)
+    ]
+    events.append(answer.stop(value, {}))
+    return [*(event for event in events if event is not None), *answer.finish()]

@@ -1,0 +1,1 @@
+"""Mistral over Chat Completions."""

@@ -1,0 +1,78 @@
+"""Mistral as a codec: the Chat Completions dialect with a few differing words, all of them data.
+
+Mistral refuses fields it does not know, so nothing is sent on the off chance.
+
+Source: https://docs.mistral.ai/api/#tag/chat, as of November 2026
+"""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from adapters.providers.chat_completions.codec import ChatCompletionsCodec
+from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
+from adapters.wire.home import ProviderHome
+from domain.model.events import FinishReason
+from domain.model.model_info import Feature, ModelInfo
+
+HOME = ProviderHome(
+    base_url="https://api.mistral.ai/v1",
+    base_url_variable="MISTRAL_BASE_URL",
+    key_variable="MISTRAL_API_KEY",
+)
+FEATURES = frozenset(Feature) - {
+    Feature.END_USER,
+    Feature.PROMPT_CACHING,
+    Feature.REASONING_BUDGET,
+    Feature.TOP_K,
+}
+"""What requests may ask for; what single models take of it, Mistral judges."""
+LISTED = (
+    "mistral-large-latest",
+    "mistral-medium-latest",
+    "mistral-small-latest",
+    "codestral-latest",
+    "ministral-8b-latest",
+)
+_FINISH_REASONS: Mapping[str, FinishReason] = {"model_length": FinishReason.CONTEXT_LENGTH}
+
+
+@attrs.frozen(kw_only=True)
+class MistralConfig:
+    """What is set where a Mistral provider is made.
+
+    Attributes:
+        name: The provider's configured name; also the key of its `provider_options`.
+        models: Names that are listed; others are passed on too.
+        features: What requests may ask for.
+    """
+
+    name: str = "mistral"
+    models: Sequence[str] = LISTED
+    features: frozenset[Feature] = FEATURES
+
+
+def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
+    """Return the codec for the account of `config`."""
+
+    def look_up(model: str) -> ModelInfo | None:
+        return ModelInfo(provider=config.name, model=model, features=config.features)
+
+    dialect = Dialect(
+        name=config.name,
+        features=config.features,
+        roles=ROLES_WITHOUT_DEVELOPER,
+        max_tokens_field="max_tokens",
+        # The last chunk tells the usage unasked.
+        stream_options=None,
+        parameter_names={"seed": "random_seed"},
+        refusal_part="text",
+        allowed_tools=False,
+        request_id_header="mistral-correlation-id",
+        finish_reasons=_FINISH_REASONS,
+    )
+    listed = tuple(
+        ModelInfo(provider=config.name, model=model, features=config.features)
+        for model in config.models
+    )
+    return ChatCompletionsCodec(dialect=dialect, listed=listed, look_up=look_up)

@@ -1,0 +1,1 @@
+"""OpenRouter: many providers' models over one Chat Completions dialect."""
