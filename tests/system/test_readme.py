@@ -42,7 +42,7 @@ def run(program: Path, folder: Path) -> str:
 
 def test_the_configuration_is_valid() -> None:
     settings = structure(tomllib.loads(block("toml", "[grpc]")))
-    assert set(settings.providers) == {"groq", "demo"}
+    assert set(settings.providers) == {"mistral", "groq", "demo"}
 
 
 @needs_model
