@@ -234,10 +234,14 @@ async def _gateway(log: MemoryUsageLog) -> AsyncIterator[tuple[str, Upstream]]:
                 },
             }
         )
-        async with open_service(settings, usage_log=log) as service:
-            address = await nursery.start(serve_grpc, service, settings.grpc)
+        async with (
+            open_service(settings, usage_log=log) as service,
+            trio.open_nursery() as calls,
+        ):
+            address = await calls.start(serve_grpc, service, settings.grpc)
             yield str(address), up
-            nursery.cancel_scope.cancel()
+            calls.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
 
 
 async def main(calls: int) -> bool:

@@ -126,7 +126,8 @@ async def test_closing_ends_an_answer_and_the_listener() -> None:
 
     async with trio.open_nursery() as callers:
         async with open_local(config, loader=lambda _: llamas.pop()) as provider:
-            callers.start_soon(reader, provider)
+            # Whoever reads on while the provider closes is what is looked at here.
+            callers.start_soon(reader, provider)  # noqa: ASYNC111
             await reading.wait()
             begin_s = time.monotonic()
         assert time.monotonic() - begin_s < CLOSE_S

@@ -19,7 +19,7 @@ from tests.support.local_fake import Held, call, progress, text
 from tests.support.local_open import happened, opened
 
 
-async def ask(
+async def ask(  # noqa: ASYNC114 - started in this file only
     local: Local,
     name: str,
     served: list[str],
@@ -144,7 +144,7 @@ def test_a_loop_that_has_ended_stops_its_answers() -> None:
     def refused(problem: str) -> ChatError:
         return ProviderFailure(problem, ErrorReason.PROVIDER_REJECTED_REQUEST)
 
-    async def main() -> Generation:
+    async def main() -> Generation:  # noqa: ASYNC124 - it must run in a loop
         return Generation(ask, refused, poster())
 
     trio.run(main).run()
