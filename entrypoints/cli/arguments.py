@@ -31,7 +31,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "settings of the file, and these options override both.",
         "  llmservice serve\n"
         "  llmservice serve --config llmservice.toml\n"
-        "  llmservice serve --port 0 --address-file /tmp/llmservice.address",
+        "  llmservice serve --port 0 --address-file llmservice.address",
     )
     _add_config(serve)
     serve.add_argument(
