@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class KeyMissing(Exception):
@@ -20,7 +20,7 @@ def keys(variable: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         KeyMissing: There is none, or its file cannot be read.
     """
-    if not _VARIABLE.fullmatch(variable):
+    if not VARIABLE.fullmatch(variable):
         raise KeyMissing("api_key_env must be the name of a variable, not the key itself")
     found = _split(environment.get(variable, ""))
     if found:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from adapters.http.endpoint import Credential, bearer
+from adapters.providers.anthropic.codec import HOME as ANTHROPIC
 from adapters.providers.anthropic.codec import AnthropicCodec
+from adapters.providers.gemini.codec import HOME as GEMINI
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
 from adapters.providers.mistral.codec import HOME as MISTRAL
@@ -16,17 +18,6 @@ from adapters.providers.openrouter.codec import HOME as OPENROUTER
 from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
 from adapters.wire.codec import Codec
 from adapters.wire.home import ProviderHome
-
-ANTHROPIC = ProviderHome(
-    base_url="https://api.anthropic.com",
-    base_url_variable="ANTHROPIC_BASE_URL",
-    key_variable="ANTHROPIC_API_KEY",
-)
-GEMINI = ProviderHome(
-    base_url="https://generativelanguage.googleapis.com",
-    base_url_variable="GEMINI_BASE_URL",
-    key_variable="GEMINI_API_KEY",
-)
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,7 @@ import attrs
 from adapters.local.presence import missing
 from entrypoints.cli.endings import DONE, HIDDEN, BadUsage, OperationFailed, one_line, without_users
 from entrypoints.compose import local_config
-from entrypoints.credentials import KeyMissing, keys
+from entrypoints.credentials import VARIABLE, KeyMissing, keys
 from entrypoints.loopback import is_loopback
 from entrypoints.natives import NATIVES
 from entrypoints.settings import (
@@ -28,7 +28,6 @@ from entrypoints.settings import (
 )
 
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|token|key|dsn)$")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KINDS: Mapping[type, str] = {CompatibleSettings: "compatible", ScriptedSettings: "scripted"}
 
 
@@ -86,7 +85,7 @@ def _value(name: str, value: object) -> str:
     if not isinstance(value, str):
         return json.dumps(value, default=str)
     if value and (
-        _SECRET_NAME.search(name) or (name.endswith("_env") and not _VARIABLE.fullmatch(value))
+        _SECRET_NAME.search(name) or (name.endswith("_env") and not VARIABLE.fullmatch(value))
     ):
         # A key put where its variable's name belongs is a key all the same.
         return json.dumps(HIDDEN)

@@ -75,7 +75,6 @@ class ClientCall:
     _reader: MessageReader
     initial_metadata: Metadata = ()
     trailing_metadata: Metadata = ()
-    _headers_seen: bool = False
     _inbox: deque[bytes] = attrs.field(factory=deque)
     _over: bool = False
     _failure: CallFailed | None = None
@@ -134,7 +133,6 @@ class ClientCall:
         if ended:
             self._ended(headers, fields)
             return
-        self._headers_seen = True
         self.initial_metadata = _custom(read_status((*headers, (b"grpc-status", b"0"))))
         if status != b"200" or not fields.get(b"content-type", b"").startswith(b"application/grpc"):
             self.abort(_not_grpc(fields))

@@ -13,15 +13,14 @@ from typing import Any
 import attrs
 import orjson
 
-from adapters.providers.anthropic.caching import is_asked
 from adapters.providers.anthropic.failure import REQUEST_ID
 from adapters.providers.anthropic.models import ModelFacts
 from adapters.providers.anthropic.usage import later, usage_of
 from adapters.wire.codec import ResponseHead
 from adapters.wire.lookup import object_in, text_in
+from adapters.wire.prompt_cache import missed
 from domain.model.call import ChatCall
 from domain.model.events import (
-    CallWarning,
     ChatEvent,
     Finished,
     FinishReason,
@@ -31,10 +30,9 @@ from domain.model.events import (
     TextDelta,
     ToolCallDelta,
     UsageReported,
-    WarningRaised,
 )
 from domain.model.json_value import JsonObject
-from domain.model.usage import NO_USAGE, Usage, UsageSource
+from domain.model.usage import NO_USAGE, UsageSource
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "end_turn": FinishReason.STOP,
@@ -110,19 +108,9 @@ class Answer:
             native_reason=self._stop_reason,
             usage=usage,
         )
-        return [*self._cache_missed(usage), finished]
-
-    def _cache_missed(self, usage: Usage) -> list[ChatEvent]:
-        if usage.cache_read_tokens or usage.cache_write_tokens or not is_asked(self.call.request):
-            return []
         least = self.facts and self.facts.cache_minimum_tokens
         why = f": it caches no prefix shorter than {least} tokens" if least else ""
-        model = self.call.request.model
-        return [
-            WarningRaised(
-                CallWarning("PROMPT_CACHE_MISSED", f"{model} neither read nor wrote its cache{why}")
-            )
-        ]
+        return [*missed(self.call.request, usage, why), finished]
 
     def _text(self, index: int, said: Mapping[str, Any]) -> ChatEvent | None:
         text = said.get("text")

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from adapters.providers.anthropic.draft import Block, Draft, Mark, Turn
 from domain.model.caching import CacheControl
-from domain.model.chat import ChatRequest, Media, Message, Text, ToolCall, ToolResult
 from domain.model.json_value import JsonObject
 
 MOST = 4
@@ -48,32 +47,6 @@ def place(
     for block in prefix:
         if block.mark is not None and block.mark.ttl_s in _WIRE:
             block.fields["cache_control"] = _WIRE[block.mark.ttl_s]
-
-
-def is_asked(request: ChatRequest) -> bool:
-    """Return whether `request` asks for prompt caching anywhere."""
-    return (
-        request.cache_control is not None
-        or any(tool.cache_control is not None for tool in request.tools)
-        or any(_is_asked_in(message) for message in request.messages)
-    )
-
-
-def _is_asked_in(message: Message) -> bool:
-    if message.cache_control is not None:
-        return True
-    for part in message.parts:
-        if isinstance(part, Text | Media | ToolCall) and part.cache_control is not None:
-            return True
-        if isinstance(part, ToolResult) and (
-            part.cache_control is not None
-            or any(
-                isinstance(piece, Text | Media) and piece.cache_control is not None
-                for piece in part.content
-            )
-        ):
-            return True
-    return False
 
 
 def _check_ttls(marks: Iterable[Mark], draft: Draft) -> None:

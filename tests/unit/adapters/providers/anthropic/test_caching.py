@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.anthropic.caching import is_asked
+from adapters.wire.prompt_cache import is_asked
 from domain.model.caching import CacheControl
 from domain.model.chat import (
     ChatRequest,

@@ -256,4 +256,4 @@ def test_a_missed_cache_is_told_of_models_of_which_little_is_known() -> None:
     for model in ("claude-opus-6", "nobody"):
         (warning,) = content(model=model, cache_control=CacheControl())
         assert isinstance(warning, WarningRaised)
-        assert warning.warning.message == f"{model} neither read nor wrote its cache"
+        assert warning.warning.message == f"{model} neither read nor wrote its prompt cache"
