@@ -8,7 +8,7 @@ bin := ".venv/bin"
 code := "domain ports adapters entrypoints tests"
 # Off: a checkpoint on every path (910-913; the transport's fairness is ADR 3), httpx2 (127; ADR 6).
 async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
-compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local"
+compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis"
 
 export PATH := justfile_directory() / bin + ":" + env("PATH", "/usr/bin:/bin")
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
@@ -128,7 +128,8 @@ lock-check:
 
     asked = tomllib.loads(Path("pyproject.toml").read_text())
     project = asked["project"]
-    run_time = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    extras = project["optional-dependencies"]
+    run_time = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
     locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock")}
     everything = [*run_time, *group("dev"), *asked["build-system"]["requires"]]
     answers("requirements.lock", everything)

@@ -17,15 +17,14 @@ from entrypoints.compose import local_config
 from entrypoints.credentials import VARIABLE, KeyMissing, keys
 from entrypoints.loopback import is_loopback
 from entrypoints.natives import NATIVES
-from entrypoints.settings import (
+from entrypoints.settings.loading import SettingsError, load_settings
+from entrypoints.settings.providers import (
     CompatibleSettings,
     NativeSettings,
     ProviderSettings,
     ScriptedSettings,
-    Settings,
-    SettingsError,
-    load_settings,
 )
+from entrypoints.settings.tree import Settings
 
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|token|key|dsn)$")
 _KINDS: Mapping[type, str] = {CompatibleSettings: "compatible", ScriptedSettings: "scripted"}

@@ -21,7 +21,9 @@ from entrypoints.cli.main import log_level
 from entrypoints.compose import open_service
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.loopback import is_loopback
-from entrypoints.settings import GrpcSettings, Settings, SettingsError, load_settings
+from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.loading import SettingsError, load_settings
+from entrypoints.settings.tree import Settings
 
 
 def command(asked: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
 from entrypoints.grpc.transport.server import Address, Server
-from entrypoints.settings import GrpcSettings
+from entrypoints.settings.grpc import GrpcSettings
 
 
 async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says that it has started

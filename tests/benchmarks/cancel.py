@@ -33,7 +33,7 @@ from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
 from entrypoints.grpc.transport.messages import frame_message
-from entrypoints.settings import structure
+from entrypoints.settings.loading import structure
 
 R = TypeVar("R")
 DEADLINE_S = 0.15

@@ -15,7 +15,7 @@ from adapters.storage.memory_usage_log import MemoryUsageLog
 from entrypoints.compose import open_service
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.serve import serve_grpc
-from entrypoints.settings import structure
+from entrypoints.settings.loading import structure
 
 R = TypeVar("R")
 LOCAL = "smollm2-135m-instruct"

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.local.config import LocalConfig
 from adapters.local.presence import missing
-from entrypoints.settings import structure
+from entrypoints.settings.loading import structure
 from tests.support.cli_runs import ROOT, environment, serving
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,7 +17,9 @@ from domain.model.events import Finished, Started, TextDelta
 from domain.model.usage import AttemptOutcome
 from domain.services.fan_out import fan_out
 from entrypoints.compose import local_config, open_service
-from entrypoints.settings import LocalSettings, Settings, structure
+from entrypoints.settings.loading import structure
+from entrypoints.settings.local import LocalSettings
+from entrypoints.settings.tree import Settings
 
 QUESTION = Message(role=Role.USER, parts=(Text(text="Hello"),))
 

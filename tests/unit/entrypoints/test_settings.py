@@ -6,14 +6,9 @@ from pathlib import Path
 import pytest
 
 from adapters.scripted.script import Say
-from entrypoints.settings import (
-    CompatibleSettings,
-    ScriptedSettings,
-    Settings,
-    SettingsError,
-    load_settings,
-    structure,
-)
+from entrypoints.settings.loading import SettingsError, load_settings, structure
+from entrypoints.settings.providers import CompatibleSettings, ScriptedSettings
+from entrypoints.settings.tree import Settings
 
 HOUSE = """
 [providers.house]

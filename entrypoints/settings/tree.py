@@ -1,0 +1,43 @@
+"""The whole tree of settings."""
+
+import re
+from collections.abc import Mapping
+
+import attrs
+
+from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.local import LocalSettings
+from entrypoints.settings.providers import ProviderSettings
+from entrypoints.settings.timeouts import TimeoutSettings
+
+_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _named(
+    settings: "Settings",
+    attribute: "attrs.Attribute[Mapping[str, ProviderSettings]]",
+    providers: Mapping[str, ProviderSettings],
+) -> None:
+    for name in providers:
+        if name == "local" and settings.local.enabled:
+            raise ValueError(
+                "'providers' name local is the embedded model's: set local.enabled = false"
+            )
+        if not _PROVIDER_NAME.fullmatch(name):
+            raise ValueError(
+                f"'providers' name {name!r} is not fit: use lower-case letters, digits, - and _"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        providers: By the name that calls use.
+    """
+
+    grpc: GrpcSettings = GrpcSettings()
+    local: LocalSettings = LocalSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
