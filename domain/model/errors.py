@@ -66,6 +66,11 @@ _BEFORE_UPSTREAM = frozenset(
     {
         ErrorReason.CALLER_INVALID_REQUEST,
         ErrorReason.CALLER_MODEL_UNKNOWN,
+        ErrorReason.POLICY_UNAUTHENTICATED,
+        ErrorReason.POLICY_ACCESS_DENIED,
+        ErrorReason.POLICY_RATE_LIMITED,
+        ErrorReason.POLICY_CONCURRENCY_LIMITED,
+        ErrorReason.POLICY_BUDGET_EXCEEDED,
         ErrorReason.PROVIDER_NOT_CONFIGURED,
     }
 )
@@ -161,6 +166,51 @@ class NotConfigured(ChatError):
     def __init__(self, message: str) -> None:
         """Say which setting is missing."""
         super().__init__(message, ErrorReason.PROVIDER_NOT_CONFIGURED)
+
+
+class Unauthenticated(ChatError):
+    """Nobody knows who is calling: no token, or one that is malformed, unknown, expired or revoked."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is missing, never what was shown."""
+        super().__init__(message, ErrorReason.POLICY_UNAUTHENTICATED)
+
+
+class AccessDenied(ChatError):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is not allowed, and what would allow it."""
+        super().__init__(message, ErrorReason.POLICY_ACCESS_DENIED)
+
+
+@attrs.frozen
+class QuotaViolation:
+    """One limit that a call did not fit into.
+
+    Attributes:
+        subject: Whose limit, e.g. ``caller:alice``, ``provider:openai``, ``service``.
+        description: Which limit, how large it is, and what to do about it.
+    """
+
+    subject: str
+    description: str
+
+
+class LimitExceeded(ChatError):
+    """A limit of ours was reached, and `violations` names each."""
+
+    def __init__(
+        self,
+        reason: ErrorReason,
+        *violations: QuotaViolation,
+        retryable: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """Say all `violations` in one message."""
+        text = "; ".join(f"{each.subject}: {each.description}" for each in violations)
+        super().__init__(text, reason, retryable=retryable, retry_after_s=retry_after_s)
+        self.violations = violations
 
 
 class ProviderFailure(ChatError):

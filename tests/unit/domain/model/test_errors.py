@@ -4,14 +4,18 @@ import pytest
 
 from domain.model.errors import (
     RETRYABLE,
+    AccessDenied,
     ChatError,
     DeadlineExceeded,
     ErrorReason,
     FieldViolation,
     InvalidRequest,
+    LimitExceeded,
     ModelUnknown,
     NotConfigured,
     ProviderFailure,
+    QuotaViolation,
+    Unauthenticated,
 )
 
 
@@ -71,6 +75,35 @@ def test_only_refusals_of_ours_come_before_the_upstream(reason: ErrorReason) -> 
         ErrorReason.CALLER_INVALID_REQUEST,
         ErrorReason.CALLER_MODEL_UNKNOWN,
         ErrorReason.PROVIDER_NOT_CONFIGURED,
+        ErrorReason.POLICY_UNAUTHENTICATED,
+        ErrorReason.POLICY_ACCESS_DENIED,
+        ErrorReason.POLICY_RATE_LIMITED,
+        ErrorReason.POLICY_CONCURRENCY_LIMITED,
+        ErrorReason.POLICY_BUDGET_EXCEEDED,
     }
     assert ProviderFailure("x", reason).before_upstream is (reason in before)
     assert not ProviderFailure("x", reason, upstream_status=400).before_upstream
+
+
+def test_a_limit_that_was_reached_names_itself_and_when_to_try_again() -> None:
+    error = LimitExceeded(
+        ErrorReason.POLICY_RATE_LIMITED,
+        QuotaViolation("caller:alice", "60 requests a minute"),
+        QuotaViolation("provider:openai", "5 parallel calls"),
+        retry_after_s=1.5,
+    )
+    assert str(error) == "caller:alice: 60 requests a minute; provider:openai: 5 parallel calls"
+    assert (error.retryable, error.retry_after_s) == (True, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unauthenticated("no token"), ErrorReason.POLICY_UNAUTHENTICATED),
+        (AccessDenied("not allowed"), ErrorReason.POLICY_ACCESS_DENIED),
+    ],
+)
+def test_whoever_may_not_call_is_told_so_and_need_not_try_again(
+    error: ChatError, reason: ErrorReason
+) -> None:
+    assert (error.reason, error.retryable) == (reason, False)
