@@ -35,7 +35,9 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     _add_config(serve)
     serve.add_argument(
-        "--host", metavar="H", help="name or address to listen at (default: 127.0.0.1)"
+        "--host",
+        metavar="H",
+        help="name or address to listen at, in place of grpc.listen (default: 127.0.0.1)",
     )
     serve.add_argument(
         "--port", metavar="P", type=_port, help="0 picks a free one (default: 50051)"
@@ -44,7 +46,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--address-file",
         metavar="F",
         type=Path,
-        help="write HOST:PORT here once calls are accepted; removed at the end",
+        help="write the (first) HOST:PORT here once calls are accepted; removed at the end",
     )
     serve.add_argument(
         "--insecure",

@@ -15,7 +15,7 @@ from adapters.local.presence import missing
 from entrypoints.cli.endings import DONE, HIDDEN, BadUsage, OperationFailed, one_line, without_users
 from entrypoints.compose import local_config
 from entrypoints.credentials import VARIABLE, KeyMissing, keys
-from entrypoints.loopback import is_loopback
+from entrypoints.exposure import exposed
 from entrypoints.natives import NATIVES
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.providers import (
@@ -44,8 +44,9 @@ def command(asked: argparse.Namespace) -> int:
     for line in _in_force(settings):
         print(line)
     print()
-    if not is_loopback(settings.grpc.host):
-        print(f"note: serve refuses to listen at {settings.grpc.host} unless --insecure is said")
+    unsafe = exposed(settings.grpc)
+    if unsafe is not None:
+        print(one_line(f"note: serve refuses: {unsafe}"))
     lacking = dict(_lacking(settings, os.environ))
     for name, what in lacking.items():
         if what:
@@ -71,8 +72,15 @@ def _section(name: str, section: attrs.AttrsInstance) -> Iterator[str]:
     yield f"[{name}]"
     if type(section) in _KINDS:
         yield f'kind = "{_KINDS[type(section)]}"'
+    inner: list[tuple[str, attrs.AttrsInstance]] = []
     for field in attrs.fields(type(section)):
-        yield f"{field.name} = {_value(field.name, getattr(section, field.name))}"
+        value = getattr(section, field.name)
+        if attrs.has(type(value)):
+            inner.append((f"{name}.{field.name}", value))
+        else:
+            yield f"{field.name} = {_value(field.name, value)}"
+    for path, value in inner:
+        yield from _section(path, value)
 
 
 def _value(name: str, value: object) -> str:

@@ -19,8 +19,9 @@ from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
 from entrypoints.compose import open_service
+from entrypoints.exposure import exposed
 from entrypoints.grpc.serve import serve_grpc
-from entrypoints.loopback import is_loopback
+from entrypoints.grpc.transport.listeners import CannotListen
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.tree import Settings
@@ -38,16 +39,10 @@ def command(asked: argparse.Namespace) -> int:
         settings = load_settings(asked.config)
     except SettingsError as error:
         raise BadUsage(str(error)) from error
-    grpc = attrs.evolve(
-        settings.grpc,
-        host=settings.grpc.host if asked.host is None else asked.host,
-        port=settings.grpc.port if asked.port is None else asked.port,
-    )
-    if not (asked.insecure or is_loopback(grpc.host)):
-        raise BadUsage(
-            f"{grpc.host or 'an empty host'} is reachable from other machines, and callers are not"
-            " authenticated: listen at 127.0.0.1, or say --insecure"
-        )
+    grpc = _asked_address(settings.grpc, asked)
+    unsafe = exposed(grpc)
+    if unsafe is not None and not asked.insecure:
+        raise BadUsage(unsafe)
     with single_error_unwrapped():
         trio.run(_serve, attrs.evolve(settings, grpc=grpc), asked.address_file)
     logger.info("stopped")
@@ -64,8 +59,8 @@ async def _serve(settings: Settings, address_file: Path | None) -> None:
         ):
             try:
                 address = await nursery.start(serve_grpc, service, settings.grpc)
-            except OSError as error:
-                raise _cannot_listen(settings.grpc, error) from error
+            except CannotListen as error:
+                raise OperationFailed(str(error)) from error
             with _told_in(address_file, f"{address}\n"):
                 logger.bind(address=str(address)).info("serving")
                 await trio.sleep_forever()
@@ -82,10 +77,15 @@ async def _stop_on_signal(  # noqa: ASYNC114 - private, and started in one place
     stop()
 
 
-def _cannot_listen(grpc: GrpcSettings, error: OSError) -> OperationFailed:
-    why = error.strerror or str(error)
-    return OperationFailed(
-        f"cannot listen at {grpc.host}, port {grpc.port}: {why}; choose another --port"
+def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSettings:
+    """Return `grpc` with the address of the command line, which is the only one if it says any."""
+    if asked.host is None and asked.port is None:
+        return grpc
+    return attrs.evolve(
+        grpc,
+        host=grpc.host if asked.host is None else asked.host,
+        port=grpc.port if asked.port is None else asked.port,
+        listen=(),
     )
 
 

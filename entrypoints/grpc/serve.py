@@ -3,13 +3,15 @@
 import trio
 
 from domain.services.service import Service
+from entrypoints.addresses import AnyAddress
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
 from entrypoints.grpc.identity import identified
 from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
-from entrypoints.grpc.transport.server import Address, Server
+from entrypoints.grpc.transport.listeners import Binding
+from entrypoints.grpc.transport.server import Server
 from entrypoints.settings.grpc import GrpcSettings
 
 
@@ -17,14 +19,14 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     service: Service,
     settings: GrpcSettings,
     *,
-    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until cancelled.
 
-    Calls ``task_status.started`` with the bound address once it accepts calls.
+    Calls ``task_status.started`` with the first address, as bound, once it accepts calls at all of them.
 
     Raises:
-        OSError: The address cannot be bound.
+        CannotListen: One of the addresses cannot be had.
     """
     dispatcher = Dispatcher.of(
         [LLMHandlers(service).service, ModelHandlers(service).service],
@@ -35,5 +37,6 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         engine=EngineLimits(max_streams=settings.max_streams),
         max_message=settings.max_message_bytes,
     )
-    server = Server(dispatcher, engine_factory(settings.http2_engine), limits)
-    await server.serve(Address(settings.host, settings.port), task_status=task_status)
+    binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
+    server = Server(dispatcher, engine_factory(settings.http2_engine), limits, binding)
+    await server.serve(*settings.addresses, task_status=task_status)

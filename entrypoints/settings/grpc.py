@@ -1,7 +1,28 @@
 """Settings of the gRPC front door, section ``[grpc]``."""
 
+import re
+
 import attrs
 from attrs.validators import ge, in_, le
+
+from entrypoints.addresses import Address, AnyAddress, parse_address
+
+
+def _addresses(
+    _: object, attribute: "attrs.Attribute[tuple[str, ...]]", texts: tuple[str, ...]
+) -> None:
+    try:
+        known = [parse_address(text) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"'{attribute.name}' {error}") from None
+    for address in known:
+        if known.count(address) > 1 and not (isinstance(address, Address) and address.port == 0):
+            raise ValueError(f"'{attribute.name}' names {address} twice")
+
+
+def _mode(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError(f"'{attribute.name}' must be three octal digits, e.g. \"0600\"")
 
 
 @attrs.frozen(kw_only=True)
@@ -9,8 +30,11 @@ class GrpcSettings:
     """The gRPC front door.
 
     Attributes:
-        host: Name or address to listen at.
+        host: Name or address to listen at; empty: all of this machine's.
         port: 0 picks a free one.
+        listen: In place of host and port: any of ``HOST:PORT``, ``[V6]:PORT``, ``unix:PATH``.
+        unix_mode: Who may connect to a socket in the file system: its permissions, octal.
+        reuse_port: Whether other servers may listen at the same ports; the kernel shares connections out.
         http2_engine: ``nghttp2``, ``h2``, or ``auto`` for the faster one that is there.
         max_message_bytes: Longest message taken from a client.
         max_streams: Calls a client may have open at once on one connection.
@@ -18,6 +42,14 @@ class GrpcSettings:
 
     host: str = "127.0.0.1"
     port: int = attrs.field(default=50051, validator=[ge(0), le(65535)])
+    listen: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
+    unix_mode: str = attrs.field(default="0600", validator=_mode)
+    reuse_port: bool = False
     http2_engine: str = attrs.field(default="auto", validator=in_(("auto", "nghttp2", "h2")))
     max_message_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=ge(1024))
     max_streams: int = attrs.field(default=100, validator=ge(1))
+
+    @property
+    def addresses(self) -> tuple[AnyAddress, ...]:
+        """Where to listen, the first being the one that is told."""
+        return tuple(map(parse_address, self.listen)) or (Address(self.host, self.port),)

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from entrypoints.addresses import Address
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.pb.llm_service_grpc import LLMServiceServicer, ModelServiceServicer
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import engine_factory
-from entrypoints.grpc.transport.server import Address, Server
+from entrypoints.grpc.transport.server import Server
 
 Handler = Callable[
     [pb.LLMRequest, ServerCall], Awaitable[pb.LLMResponse | None] | pb.LLMResponse | None

@@ -5,9 +5,10 @@ import signal
 import socket
 from pathlib import Path
 
+import grpc
 import pytest
 
-from tests.support.cli_runs import CONFIG, run, serving, started
+from tests.support.cli_runs import CONFIG, run, serving, started, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -51,7 +52,7 @@ def test_an_address_that_is_taken_is_one_line_and_1(tmp_path: Path) -> None:
         second = run("serve", f"--port={port}", LLMSERVICE_LOCAL__ENABLED="false")
     assert second.returncode == 1
     last = second.stderr.splitlines()[-1]
-    assert last.startswith(f"llmservice: cannot listen at 127.0.0.1, port {port}: ")
+    assert last.startswith(f"llmservice: cannot listen at 127.0.0.1:{port}: ")
     assert "Traceback" not in second.stderr
 
 
@@ -78,6 +79,43 @@ def test_other_machines_are_welcome_when_that_is_said(tmp_path: Path) -> None:
     with serving(tmp_path, CONFIG, "--host=0.0.0.0", "--insecure") as server:
         assert server.address.startswith("0.0.0.0:")
         assert server.stop() == 0
+
+
+def test_it_listens_at_several_places_and_tells_the_first(tmp_path: Path) -> None:
+    sock, file = tmp_path / "s", tmp_path / "address"
+    listen = json.dumps(["[::1]:0", f"unix:{sock}", "127.0.0.1:0"])
+    with started(
+        "serve",
+        f"--address-file={file}",
+        LLMSERVICE_LOCAL__ENABLED="false",
+        LLMSERVICE_GRPC__LISTEN=listen,
+    ) as server:
+        wait_until(file.exists, "the address")
+        address = file.read_text().strip()
+        assert address.startswith("[::1]:")
+        for target in (address, f"unix:{sock}"):
+            with grpc.insecure_channel(target) as channel:
+                models: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+                    "/llmservice.v1.ModelService/ListModels"
+                )
+                assert models(b"", timeout=10) is not None
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+    assert not sock.exists()
+
+
+def test_an_address_that_is_none_names_the_setting_and_is_2() -> None:
+    done = run("serve", LLMSERVICE_GRPC__LISTEN='["127.0.0.1:0", "here"]')
+    assert done.returncode == 2
+    assert "grpc.listen: 'here' is no address: write HOST:PORT" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_every_address_is_looked_at_for_safety(tmp_path: Path) -> None:
+    done = run("serve", LLMSERVICE_GRPC__LISTEN=f'["unix:{tmp_path}/s", "0.0.0.0:0"]')
+    assert done.returncode == 2
+    assert "0.0.0.0:0 is reachable" in done.stderr
+    assert "--insecure" in done.stderr
 
 
 def test_a_bad_configuration_names_the_path_and_is_2(tmp_path: Path) -> None:

@@ -9,23 +9,15 @@ import attrs
 import trio
 from loguru import logger
 
+from entrypoints.addresses import Address, AnyAddress
 from entrypoints.grpc.transport.connection import Connection, Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineFactory
-
-_BACKLOG = 1024
-
-
-@attrs.frozen
-class Address:
-    """Where a server listens: a host (name or address) and a port; port 0 picks a free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return ``HOST:PORT``, an IPv6 host in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+from entrypoints.grpc.transport.listeners import (
+    Binding,
+    accept_forever,
+    open_listeners,
+)
 
 
 @attrs.frozen
@@ -35,31 +27,27 @@ class Server:
     dispatcher: Dispatcher
     engine: EngineFactory
     limits: Limits = Limits()
+    binding: Binding = Binding()
 
     async def serve(
-        self, address: Address, *, task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED
+        self,
+        *addresses: AnyAddress,
+        task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Listen at `address` until cancelled; then every call is cut and waited for.
+        """Listen at `addresses` until cancelled; then every call is cut and waited for.
 
-        Calls ``task_status.started`` with the bound address once it accepts connections.
+        Calls ``task_status.started`` with the first one, as bound, once connections are accepted at all.
 
         Raises:
-            OSError: The address cannot be bound.
+            CannotListen: One of the addresses cannot be had.
         """
-        listeners = await trio.open_tcp_listeners(address.port, host=address.host, backlog=_BACKLOG)
-        try:
-            if address.port == 0:
-                # A name may have several addresses, each with a free port of its own: one can be told.
-                for each in listeners[1:]:
-                    each.socket.close()
-                del listeners[1:]
-            host, port = listeners[0].socket.getsockname()[:2]
-            async with trio.open_nursery() as nursery:
-                await nursery.start(trio.serve_listeners, self._connected, listeners)
-                task_status.started(Address(host, port))
-        finally:
+        async with (
+            open_listeners(addresses, self.binding) as listeners,
+            trio.open_nursery() as connections,
+        ):
             for each in listeners:
-                each.socket.close()
+                connections.start_soon(accept_forever, each, connections, self._connected)
+            task_status.started(listeners[0].address)
 
     async def _connected(self, stream: trio.SocketStream) -> None:
         try:
@@ -75,6 +63,8 @@ class Server:
 def _peer(stream: trio.SocketStream) -> str | None:
     """Return the client's address; None if it has left already."""
     try:
+        if stream.socket.family == socket.AF_UNIX:
+            return "unix:"
         # Small messages must leave at once; a writer that batches by itself needs no Nagle.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = stream.socket.getpeername()

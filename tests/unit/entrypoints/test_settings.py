@@ -171,6 +171,11 @@ def test_what_the_environment_gets_wrong_is_named(
         ("[grpc]\nport = '1_0'", "grpc.port: must be a whole number"),
         ("[grpc]\nport = 65536", "grpc.port: must be <= 65535: 65536"),
         ("[grpc]\nport = -1", "grpc.port: must be >= 0: -1"),
+        (
+            "[grpc]\nlisten = ['[::1]:1', '[::1]:1']",
+            "grpc.listen: names [::1]:1 twice",
+        ),
+        ("[grpc]\nunix_mode = '888'", 'grpc.unix_mode: must be three octal digits, e.g. "0600"'),
         ("[grpc]\nhost = 1", "grpc.host: must be a string"),
         ("[grpc]\nmax_message_bytes = 1", "grpc.max_message_bytes: must be >= 1024: 1"),
         ("[local]\nenabled = 'maybe'", "local.enabled: must be true or false"),

@@ -4,17 +4,21 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import grpc
 import pytest
 import trio
 from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import StatusCode
 
+from entrypoints.addresses import Address, UnixAddress
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.engine import Engine, EngineLimits, engine_factory
-from entrypoints.grpc.transport.server import Address, Server
+from entrypoints.grpc.transport.listeners import Binding
+from entrypoints.grpc.transport.server import Server
 from tests.support.grpc_play import OTHER, Client
-from tests.support.grpc_real import serving
+from tests.support.grpc_real import Stubs, in_thread, serving
 from tests.support.grpc_service import dispatcher
 
 
@@ -57,6 +61,42 @@ async def test_an_address_in_use_is_an_os_error(engine: str) -> None:
         server = Server(dispatcher({}), engine_factory(engine))
         with pytest.raises(OSError, match="in use"):
             await server.serve(address)
+
+
+async def test_two_servers_that_say_so_share_a_port(engine: str) -> None:
+    shared = Server(
+        dispatcher({"Unary": echo}), engine_factory(engine), binding=Binding(reuse_port=True)
+    )
+    async with trio.open_nursery() as nursery:
+        first = await nursery.start(shared.serve, Address("127.0.0.1", 0))
+        assert await nursery.start(shared.serve, first) == first
+        for _ in range(8):
+            await assert_serves(first, engine)
+        nursery.cancel_scope.cancel()
+
+
+async def test_clients_of_other_people_come_through_a_unix_socket(
+    engine: str, tmp_path: Path
+) -> None:
+    peers: list[str] = []
+
+    def handler(message: BytesValue, request: ServerCall) -> BytesValue:
+        peers.append(request.peer)
+        return message
+
+    wanted = UnixAddress(str(tmp_path / "s"))
+    server = Server(dispatcher({"Unary": handler}), engine_factory(engine))
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(server.serve, wanted)
+
+        def call() -> bytes:
+            with grpc.insecure_channel(str(address)) as channel:
+                answer: BytesValue = Stubs.on(channel).unary(BytesValue(value=b"hi"), timeout=10)
+                return answer.value
+
+        assert await in_thread(call) == b"hi"
+        nursery.cancel_scope.cancel()
+    assert peers == ["unix:"]
 
 
 async def test_handlers_know_who_calls(engine: str) -> None:
