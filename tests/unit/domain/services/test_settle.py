@@ -23,8 +23,9 @@ from domain.model.errors import (
 from domain.model.events import Finished, ReasoningDelta, TextDelta, UsageReported
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
 from domain.policy.patience import Patience
+from domain.services.attempts import SETTLE_S
 from domain.services.deadline import Timed
-from domain.services.settle import SETTLE_S, Settled
+from domain.services.settle import Settled
 from tests.support.core_model import (
     ANSWER,
     FINISHED,

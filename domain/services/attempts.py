@@ -1,0 +1,154 @@
+"""One attempt at one provider and its record, whatever is asked for: shared by all that settle.
+
+Laws: every attempt leaves exactly one record, written on the way out of the block, shielded and time-boxed,
+before control returns; where no upstream was asked there is no attempt. What ended the block decides the
+outcome.
+"""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+import anyio
+import attrs
+
+from domain.model.call import Ledger
+from domain.model.errors import ChatError, ErrorReason
+from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
+from ports.usage_log import UsageLog
+
+SETTLE_S = 1.0
+"""Longest that a way out may be held up by writing its record, in seconds."""
+
+_OUTCOMES: Mapping[ErrorReason, AttemptOutcome] = {
+    ErrorReason.PROVIDER_TIMEOUT_FIRST_TOKEN: AttemptOutcome.TIMED_OUT_FIRST_TOKEN,
+    ErrorReason.PROVIDER_TIMEOUT_IDLE: AttemptOutcome.TIMED_OUT_IDLE,
+    ErrorReason.CALLER_DEADLINE: AttemptOutcome.DEADLINE,
+}
+
+
+@attrs.define(kw_only=True)
+class Account:
+    """What is known of one attempt while it runs.
+
+    Attributes:
+        request_id: Of the call, for the record; so are `caller` and `labels`.
+        ledger: Of the call; the attempt is entered here when it is served or closed.
+        start_s: On the event loop's clock; so is `deadline_s`.
+        entered: Whether the answer has been opened: from then on an error may be the consumer's.
+        begun: Whether the provider's answer has begun.
+        raised: The latest error that came from the provider.
+    """
+
+    request_id: str
+    caller: str
+    labels: Mapping[str, str]
+    ledger: Ledger
+    provider: str
+    model: str
+    credential_alias: str
+    start_s: float
+    deadline_s: float
+    entered: bool = False
+    begun: bool = False
+    raised: ChatError | None = None
+    upstream_status: int = 0
+    upstream_request_id: str = ""
+    usage: Usage = NO_USAGE
+    first_token_s: float | None = None
+    served: Attempt | None = None
+
+    def begin(self, upstream_status: int, upstream_request_id: str) -> None:
+        """Take note that the provider's answer has begun."""
+        self.begun = True
+        self.upstream_status = upstream_status
+        self.upstream_request_id = upstream_request_id
+
+    def serve(self, usage: Usage) -> tuple[Attempt, ...]:
+        """Enter the served attempt in the ledger; return the whole ledger, oldest first."""
+        self.usage = usage
+        self.served = self._attempt(anyio.current_time(), AttemptOutcome.SERVED, None)
+        self.ledger.attempts.append(self.served)
+        return tuple(self.ledger.attempts)
+
+    def close(self, now_s: float, exception: BaseException | None) -> Attempt | None:
+        """Return the attempt as `exception` ended it; None: nothing was tried."""
+        if self.served is not None:
+            return self.served
+        error = exception if isinstance(exception, ChatError) else None
+        if error is not None and error.before_upstream and self._is_own(error):
+            return None
+        outcome, reason = self._ending(now_s, exception)
+        attempt = self._attempt(now_s, outcome, reason)
+        if error is not None:
+            attempt = attrs.evolve(
+                attempt,
+                upstream_status=error.upstream_status or attempt.upstream_status,
+                upstream_request_id=error.upstream_request_id or attempt.upstream_request_id,
+            )
+        self.ledger.attempts.append(attempt)
+        return attempt
+
+    def _is_own(self, error: ChatError) -> bool:
+        # Else it is of another call, which the user of this one made inside its block.
+        return not self.entered or (error is self.raised and not self.begun)
+
+    def _ending(
+        self, now_s: float, exception: BaseException | None
+    ) -> tuple[AttemptOutcome, ErrorReason]:
+        if isinstance(exception, ChatError):
+            return _OUTCOMES.get(exception.reason, AttemptOutcome.FAILED), exception.reason
+        if isinstance(exception, Exception):
+            return AttemptOutcome.FAILED, ErrorReason.SERVICE_INTERNAL
+        # No error of ours: the block was cancelled, or its user went away in the middle.
+        if now_s >= self.deadline_s:
+            return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
+        return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
+
+    def _attempt(
+        self, now_s: float, outcome: AttemptOutcome, reason: ErrorReason | None
+    ) -> Attempt:
+        return Attempt(
+            index=len(self.ledger.attempts),
+            provider=self.provider,
+            model=self.model,
+            credential_alias=self.credential_alias,
+            outcome=outcome,
+            upstream_status=self.upstream_status,
+            upstream_request_id=self.upstream_request_id,
+            usage=self.usage,
+            first_token_s=self.first_token_s,
+            total_s=now_s - self.start_s,
+            error_reason=reason,
+        )
+
+
+@attrs.frozen
+class Settlement:
+    """The block around an attempt; its exit, whatever it is, writes the record."""
+
+    account: Account
+    log: UsageLog
+    wall_clock: Callable[[], float]
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        account = self.account
+        attempt = account.close(anyio.current_time(), exception)
+        if attempt is None:
+            return
+        record = UsageRecord(
+            request_id=account.request_id,
+            caller=account.caller,
+            time_s=self.wall_clock(),
+            attempt=attempt,
+            labels=account.labels,
+        )
+        with anyio.move_on_after(SETTLE_S, shield=True):
+            await self.log.append(record)
