@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import attrs
 import httpx
 
-from adapters.http.chat_model import HttpBounds, HttpChatModel
+from adapters.http.chat_model import HttpChatModel
 from adapters.http.endpoint import Credential, Endpoint, bearer
+from adapters.http.exchange import HttpBounds
 from adapters.providers.compatible.codec import CompatibleConfig, compatible_codec
 from adapters.scripted.provider import Scripted
 from adapters.wire.codec import Codec

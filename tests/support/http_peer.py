@@ -15,8 +15,9 @@ import httpx
 import trio
 import trio.testing
 
-from adapters.http.chat_model import HttpBounds, HttpChatModel
+from adapters.http.chat_model import HttpChatModel
 from adapters.http.endpoint import Credential, Endpoint
+from adapters.http.exchange import HttpBounds
 from adapters.http.transport.connection import Origin
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.pool import Limits

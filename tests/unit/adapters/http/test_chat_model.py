@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trio
 
-from adapters.http.chat_model import HttpBounds
+from adapters.http.exchange import HttpBounds
 from domain.model.chat import Timeouts
 from domain.model.errors import ChatError, ErrorReason, ModelUnknown, ProviderFailure
 from domain.model.events import ChatEvent, Finished, Started, TextDelta, UsageReported

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from adapters.http.chat_model import HttpBounds
+from adapters.http.exchange import HttpBounds
 from domain.model.chat import Timeouts
 from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.model.events import Finished, Started, TextDelta

@@ -1,0 +1,136 @@
+"""One request and its answer over HTTP, whatever it is about: shared by the drivers.
+
+Laws: however an exchange ends, the connection is closed when it does, unless the body was read to its end;
+redirects are refused; an answer is no longer than it may be; our secret is in no error.
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from email.utils import formatdate
+
+import anyio
+import attrs
+import httpx
+
+from adapters.http.endpoint import Endpoint
+from adapters.http.translation import OPENING, READING
+from adapters.http.upstream import Upstream
+from adapters.wire.codec import ResponseHead, WireRequest
+from adapters.wire.failures import protocol_error
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure
+from domain.policy.patience import Patience
+
+ERROR_BODY_BYTES = 64 * 1024
+"""How much of an error's body is read."""
+ERROR_BODY_S = 5.0
+"""How long, in seconds."""
+
+Meaning = Callable[[ResponseHead, bytes], ChatError]
+"""Says what an answer with an error status means; its body may be cut short."""
+
+
+@attrs.frozen(kw_only=True)
+class HttpBounds:
+    """What an answer may take, beside patience with a stream.
+
+    Attributes:
+        connect_s: For a connection, TLS included, and for a free place among them.
+        whole_s: For an answer that is not streamed, where the call says nothing.
+        body_bytes: Longest answer that is not streamed.
+    """
+
+    connect_s: float = 10.0
+    whole_s: float = 600.0
+    body_bytes: int = 64 * 1024 * 1024
+
+
+@attrs.frozen(eq=False)
+class Exchange:
+    """The way to one provider.
+
+    Attributes:
+        transport: Whoever opened it closes it.
+    """
+
+    endpoint: Endpoint
+    transport: httpx.AsyncBaseTransport
+    bounds: HttpBounds
+
+    async def whole(
+        self, wire: WireRequest, limit_s: float, meaning: Meaning
+    ) -> tuple[ResponseHead, bytes]:
+        """Return head and body of a good answer.
+
+        Args:
+            wire: What is asked.
+            limit_s: For all of it, in seconds.
+            meaning: Of an answer with an error status.
+
+        Raises:
+            ChatError: There is none.
+        """
+        with anyio.CancelScope(deadline=anyio.current_time() + limit_s):
+            async with aclosing(await self.post(wire)) as upstream:
+                head = await self.accepted(upstream, meaning)
+                return head, await self._body(upstream)
+        raise Patience(first_token_s=limit_s).no_first_token()
+
+    async def post(self, wire: WireRequest) -> Upstream:
+        """Send `wire`; return the answer once its head is there. The caller closes it."""
+        bound_s = self.bounds.connect_s
+        timeouts = {"connect": bound_s, "pool": bound_s, "read": None, "write": None}
+        with OPENING:
+            return Upstream(
+                await self.transport.handle_async_request(self.endpoint.request(wire, timeouts))
+            )
+
+    async def accepted(self, upstream: Upstream, meaning: Meaning) -> ResponseHead:
+        """Return the head of a good answer.
+
+        Raises:
+            ChatError: It is none.
+        """
+        head, _ = self.endpoint.scrubbed(upstream.head, b"")
+        if 200 <= head.status < 300:
+            encoding = head.headers.get("content-encoding", "identity")
+            if encoding != "identity":
+                raise protocol_error(
+                    f"it is compressed ({encoding}), which was not asked for",
+                    upstream_status=head.status,
+                )
+            return head
+        if 300 <= head.status < 400:
+            raise ProviderFailure(
+                f"the provider answered with a redirect ({head.status}), which is not followed: "
+                "set its base_url to the final address",
+                ErrorReason.PROVIDER_PROTOCOL_ERROR,
+                retryable=False,
+                upstream_status=head.status,
+            )
+        # A provider that names a date without saying what time it has means ours.
+        dated = ResponseHead(head.status, {"date": formatdate(usegmt=True), **head.headers})
+        # Before the codec cuts its message short, or part of our secret might be left.
+        shown = self.endpoint.scrubbed(dated, await _beginning(upstream))
+        raise self.endpoint.discreet(meaning(*shown))
+
+    async def _body(self, upstream: Upstream) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        with READING:
+            while part := await upstream.read():
+                parts.append(part)
+                size += len(part)
+                if size > self.bounds.body_bytes:
+                    raise protocol_error(f"it is longer than {self.bounds.body_bytes} bytes")
+        return b"".join(parts)
+
+
+async def _beginning(upstream: Upstream) -> bytes:
+    """Return what can be had of an error's body."""
+    parts: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(ERROR_BODY_S), suppress(httpx.TransportError):
+        while size < ERROR_BODY_BYTES and (part := await upstream.read()):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)[:ERROR_BODY_BYTES]
