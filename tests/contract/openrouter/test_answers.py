@@ -18,10 +18,6 @@ STREAMS, WHOLE = CONTRACT.paths("sse"), CONTRACT.paths("json")
 NOT_COVERED = {
     "stream-text.1.response.json": "the list of models",
     "stream-tools.1.response.json": "the list of models",
-    # The codec speaks Chat Completions only.
-    "stream-text.2.response.sse": "Responses",
-    "stream-tools.2.response.sse": "Responses",
-    "stream-tools.3.response.sse": "Responses",
 }
 
 
