@@ -56,6 +56,7 @@ class Dialect:
         thoughts: Gives the fields of an assistant's message that hold its earlier thoughts; raises
             `ValueError` for thoughts that are not the provider's. ``None``: thoughts do not go back, and
             what they would need for it is not kept.
+        call_id: Gives a tool call's id as the server can read it; the same for the call and its result.
         parameter_names: Where parameters are called otherwise than at OpenAI.
         refusal_part: Type of the part that holds the model's own earlier refusal, and its field's name.
         allowed_tools: Whether the server can be told to use only some of the tools. Where not, the others
@@ -79,6 +80,7 @@ class Dialect:
     cache_mark: Callable[[CacheControl], JsonObject] | None = None
     cache_places: frozenset[CachePlace] = frozenset(CachePlace)
     thoughts: Callable[[Sequence[Reasoning]], Mapping[str, object]] | None = None
+    call_id: Callable[[str], str] = str
     parameter_names: Mapping[str, str] = attrs.field(factory=dict)
     refusal_part: str = "refusal"
     allowed_tools: bool = True

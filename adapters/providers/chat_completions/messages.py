@@ -100,7 +100,7 @@ def _tool_results(message: Message, path: str, draft: Draft) -> Iterator[JsonObj
             _mark_last(parts, message, path, draft)
         yield {
             "role": draft.dialect.roles[Role.TOOL],
-            "tool_call_id": part.tool_call_id,
+            "tool_call_id": draft.dialect.call_id(part.tool_call_id),
             "content": _content(parts),
         }
 
@@ -166,7 +166,7 @@ def _misplaced(part: ToolResult, path: str, draft: Draft) -> Iterator[dict[str, 
 
 def _tool_call(part: ToolCall, path: str, draft: Draft) -> JsonObject:
     return {
-        "id": part.id,
+        "id": draft.dialect.call_id(part.id),
         "type": "function",
         "function": {"name": part.name, "arguments": part.arguments_json or "{}"},
         **draft.mark(part.cache_control, f"{path}.cache_control", CachePlace.CALL),

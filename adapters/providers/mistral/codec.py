@@ -1,10 +1,14 @@
 """Mistral as a codec: the Chat Completions dialect with a few differing words, all of them data.
 
-Mistral refuses fields it does not know, so nothing is sent on the off chance.
+Mistral refuses fields it does not know, so nothing is sent on the off chance, and ids of tool calls that are
+not exactly nine letters and digits (code 3280): those of other providers are written otherwise.
 
-Source: https://docs.mistral.ai/api/#tag/chat, as of November 2026
+Source: https://docs.mistral.ai/api/#tag/chat, .../capabilities/function_calling, as of November 2026;
+langchain-ai/langchain#24668 for the ids
 """
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -34,6 +38,7 @@ LISTED = (
     "codestral-latest",
     "ministral-8b-latest",
 )
+_CALL_ID = re.compile("[a-zA-Z0-9]{9}")
 _FINISH_REASONS: Mapping[str, FinishReason] = {"model_length": FinishReason.CONTEXT_LENGTH}
 
 
@@ -52,6 +57,11 @@ class MistralConfig:
     features: frozenset[Feature] = FEATURES
 
 
+def call_id(given: str) -> str:
+    """Return `given`, a call's id, as Mistral can read it; its own stay as they are."""
+    return given if _CALL_ID.fullmatch(given) else hashlib.sha256(given.encode()).hexdigest()[:9]
+
+
 def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
     """Return the codec for the account of `config`."""
 
@@ -65,6 +75,7 @@ def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
         max_tokens_field="max_tokens",
         # The last chunk tells the usage unasked.
         stream_options=None,
+        call_id=call_id,
         parameter_names={"seed": "random_seed"},
         refusal_part="text",
         allowed_tools=False,
