@@ -18,10 +18,10 @@ import httpx
 from adapters.http.endpoint import Endpoint
 from adapters.http.events import Events, Given
 from adapters.http.exchange import Exchange, HttpBounds, Meaning
-from adapters.wire.codec import Codec, WireRequest
+from adapters.wire.codec import Codec, ResponseHead, WireRequest
 from domain.model.call import ChatCall, Delivery
 from domain.model.errors import ChatError
-from domain.model.events import ChatEvent, WarningRaised
+from domain.model.events import ChatEvent, Started, WarningRaised
 from domain.model.model_info import ModelInfo
 from domain.policy.patience import Patience
 
@@ -94,11 +94,25 @@ class HttpChatModel:
         wire = self.codec.encode(call)
         limit_s = call.request.timeouts.first_token_s or self.bounds.whole_s
         head, body = await self._exchange().whole(wire, limit_s, self._meaning(call))
+        yield self._given(call, wire, *self.endpoint.scrubbed(head, body))
+
+    def _given(self, call: ChatCall, wire: WireRequest, head: ResponseHead, body: bytes) -> Given:
+        """Return what `body` says; of a failed answer, what it cost comes before its failure.
+
+        Raises:
+            ChatError: It failed, and does not say at what cost.
+        """
+        ready: deque[ChatEvent] = deque()
         try:
-            events = self.codec.whole(call, head, body)
+            for event in self.codec.whole(call, head, body):
+                ready.append(event)
+                if isinstance(event, Started):
+                    ready.extend(_warnings(wire))
         except ChatError as error:
-            raise self.endpoint.discreet(error) from None
-        yield Given(deque([*events[:1], *_warnings(wire), *events[1:]]))
+            if not ready:
+                raise
+            return Given(ready, error)
+        return Given(ready)
 
     def _exchange(self) -> Exchange:
         return Exchange(self.endpoint, self.transport, self.bounds)

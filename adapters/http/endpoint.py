@@ -10,9 +10,11 @@ from functools import lru_cache
 import attrs
 import httpx
 
+from adapters.http.discretion import without
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import HIDDEN, presentable
 from domain.model.errors import ChatError
+from domain.model.events import ChatEvent
 
 USER_AGENT = "llmservice"
 
@@ -95,6 +97,10 @@ class Endpoint:
             error.message = presentable(error.message, [self.credential.secret])
             error.args = (error.message,)
         return error
+
+    def shown(self, event: ChatEvent) -> ChatEvent:
+        """Return `event`, which holds nothing that the model says, without our secret."""
+        return event if self.credential is None else without(self.credential.secret, event)
 
 
 def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:

@@ -1,9 +1,12 @@
 """A streamed answer's events, read as they are asked for.
 
 Laws: a timeout opens and closes within one read, and there is none where an event is ready; silence is
-measured between events, so that bytes which mean nothing do not break it; of `TURN` events that were
-ready one lets other tasks have their turn, and every read does; what was said before an error is given
-before it.
+measured between signs of life, so that bytes which mean nothing do not break it, nor do events which say
+nothing new; of `TURN` events that were ready one lets other tasks have their turn, and every read does; what
+was said before an error is given before it; our secret is in nothing but what the model itself says.
+
+A sign of life is a piece of the answer, shown or hidden (a model whose thoughts the caller does not want to
+see is at work all the same), and once it has begun, more tokens than were counted before.
 """
 
 from collections import deque
@@ -19,7 +22,14 @@ from adapters.http.upstream import Upstream
 from adapters.wire.codec import StreamDecoder
 from adapters.wire.failures import truncated
 from domain.model.errors import ChatError
-from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, Started, WarningRaised
+from domain.model.events import (
+    CONTENT_EVENTS,
+    ChatEvent,
+    Finished,
+    Started,
+    UsageReported,
+    WarningRaised,
+)
 from domain.policy.patience import Patience
 
 TURN = 16
@@ -28,13 +38,20 @@ TURN = 16
 
 @attrs.define(eq=False)
 class Given(AsyncIterator[ChatEvent]):
-    """The iterator of events that are all there."""
+    """The iterator of events that are all there.
+
+    Attributes:
+        _failure: What comes after them; ``None``: nothing.
+    """
 
     _ready: deque[ChatEvent]
+    _failure: ChatError | None = None
     _given: int = 0
 
     async def __anext__(self) -> ChatEvent:
         if not self._ready:
+            if self._failure is not None:
+                raise self._failure
             raise StopAsyncIteration
         self._given += 1
         if self._given % TURN == 0:
@@ -47,7 +64,7 @@ class Events(AsyncIterator[ChatEvent]):
     """The iterator of one streamed answer.
 
     Attributes:
-        until_s: When the wait for the first content ends, on the event loop's clock.
+        _until_s: When the wait for the next sign of life ends, on the event loop's clock.
         warnings: Given after `Started`.
         finished: Whether `Finished` has been read.
     """
@@ -60,6 +77,9 @@ class Events(AsyncIterator[ChatEvent]):
     _warnings: Sequence[WarningRaised] = ()
     finished: bool = False
     _content_seen: bool = False
+    _alive: bool = False
+    _hidden: int = 0
+    _tokens: int = 0
     _failure: ChatError | None = None
     _ready: deque[ChatEvent] = attrs.field(factory=deque)
     _given: int = 0
@@ -77,23 +97,25 @@ class Events(AsyncIterator[ChatEvent]):
     async def _fill(self) -> None:
         """Read until something is ready."""
         self._given = 0
-        until_s = (
-            anyio.current_time() + self._patience.idle_s if self._content_seen else self._until_s
-        )
         while not self._ready:
             if self._failure is not None:
                 raise self._failure
             if self.finished:
                 raise StopAsyncIteration
-            data = await self._read(until_s)
+            data = await self._read()
             if data:
                 self._take(self._decoder.feed(data))
             else:
                 self._end()
 
-    async def _read(self, until_s: float) -> bytes:
+    async def _read(self) -> bytes:
+        if self._alive or self._decoder.hidden != self._hidden:
+            self._alive = False
+            self._hidden = self._decoder.hidden
+            self._content_seen = True
+            self._until_s = anyio.current_time() + self._patience.idle_s
         with (
-            anyio.CancelScope(deadline=until_s),
+            anyio.CancelScope(deadline=self._until_s),
             READING if self._content_seen else AWAITING,
         ):
             return await self._upstream.read()
@@ -108,13 +130,21 @@ class Events(AsyncIterator[ChatEvent]):
         ready = self._ready
         try:
             for event in events:
-                ready.append(event)
-                kind = type(event)
-                if kind in CONTENT_EVENTS:
-                    self._content_seen = True
-                elif kind is Started:
-                    ready.extend(self._warnings)
-                elif kind is Finished:
-                    self.finished = True
+                if type(event) in CONTENT_EVENTS:
+                    self._alive = True
+                    ready.append(event)
+                else:
+                    self._take_rare(event)
         except ChatError as error:
             self._failure = self._endpoint.discreet(error)
+
+    def _take_rare(self, event: ChatEvent) -> None:
+        self._ready.append(self._endpoint.shown(event))
+        if isinstance(event, Started):
+            self._ready.extend(self._warnings)
+        elif isinstance(event, Finished):
+            self.finished = True
+        elif isinstance(event, UsageReported):
+            tokens = event.usage.output_tokens or 0
+            self._alive = self._alive or (self._content_seen and tokens > self._tokens)
+            self._tokens = max(tokens, self._tokens)

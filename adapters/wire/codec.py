@@ -42,6 +42,11 @@ class ResponseHead:
 class StreamDecoder(Protocol):
     """Makes events of one streamed body. Has memory; serves one answer."""
 
+    @property
+    def hidden(self) -> int:
+        """How many pieces of the answer were not given, because the caller does not want to see them."""
+        ...
+
     def feed(self, data: bytes, /) -> Iterable[ChatEvent]:
         """Give the events that `data`, cut anywhere, completes; after `Finished` none.
 
@@ -90,11 +95,12 @@ class Codec(Protocol):
         """Return a fresh decoder for the streamed answer that `head` began."""
         ...
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
-        """Return the events of a whole answer, `Started` first and `Finished` last.
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
+        """Give the events of a whole answer, `Started` first and `Finished` last.
 
         Raises:
-            ChatError: The body holds an error, or makes no sense.
+            ChatError: The body holds an error, or makes no sense. Where it says what it cost all the same,
+                the error comes after a `UsageReported`; else nothing is given before it.
         """
         ...
 

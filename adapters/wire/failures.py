@@ -4,10 +4,11 @@ Source: RFC 9110, sections 5.6.7 and 10.2.3; ``retry-after-ms`` is OpenAI's and 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
-from domain.model.errors import ErrorReason, ProviderFailure
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure
+from domain.model.events import ChatEvent
 
 MAX_MESSAGE = 2_000
 """Longest message that is handed on, in characters."""
@@ -33,6 +34,22 @@ def truncated(problem: str, *, upstream_status: int | None = None) -> ProviderFa
         ErrorReason.PROVIDER_STREAM_TRUNCATED,
         upstream_status=upstream_status,
     )
+
+
+def failed_after(said: Sequence[ChatEvent], failure: ChatError) -> Iterator[ChatEvent]:
+    """Return what gives what was `said` and then raises `failure`.
+
+    Raises:
+        ChatError: Nothing was said: the failure itself.
+    """
+    if not said:
+        raise failure
+    return _and_then(said, failure)
+
+
+def _and_then(said: Sequence[ChatEvent], failure: ChatError) -> Iterator[ChatEvent]:
+    yield from said
+    raise failure
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> float | None:

@@ -118,10 +118,10 @@ class Contract:
         wanted, body = json.loads(expected.read_bytes()), self.body(expected)
         head, codec = self.head(expected, wanted), self.codec_for(expected.name)
         if "raises" not in wanted:
-            assert described(codec.whole(a_call(self.model), head, body)) == wanted
+            assert described([*codec.whole(a_call(self.model), head, body)]) == wanted
         elif head.status == 200:
             with pytest.raises(ChatError) as caught:
-                codec.whole(a_call(self.model), head, body)
+                list(codec.whole(a_call(self.model), head, body))
             assert told(caught.value) == wanted
         else:
             assert told(codec.failure(a_call(self.model), head, body)) == wanted

@@ -21,6 +21,7 @@ from adapters.http.exchange import HttpBounds
 from adapters.http.transport.connection import Origin
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.pool import Limits
+from adapters.wire.codec import Codec
 from domain.model.call import ChatCall
 from domain.model.events import ChatEvent
 from domain.policy.patience import Patience
@@ -113,12 +114,13 @@ async def far_model(
     patience: Patience = Patience(),  # noqa: B008  # a frozen value
     bounds: HttpBounds = HttpBounds(),  # noqa: B008  # a frozen value
     connect_s: float = 0.0,
+    codec: Codec = CODEC,
 ) -> AsyncIterator[tuple[HttpChatModel, Far]]:
     """Open a model whose provider plays `handler` on each connection."""
     async with trio.open_nursery() as nursery:
         far = Far(handler, nursery, connect_s=connect_s)
         async with open_transport(limits, connect=far.connect) as transport:
-            yield model_over(transport, patience=patience, bounds=bounds), far
+            yield model_over(transport, patience=patience, bounds=bounds, codec=codec), far
         nursery.cancel_scope.cancel()
 
 
@@ -127,7 +129,7 @@ def model_over(
 ) -> HttpChatModel:
     """Return a model behind `transport`."""
     return HttpChatModel(
-        codec=CODEC,
+        codec=fields.pop("codec", CODEC),
         endpoint=Endpoint(base_url=base_url, credential=Credential("key#1", SECRET)),
         transport=transport,
         **fields,

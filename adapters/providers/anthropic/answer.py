@@ -52,12 +52,14 @@ class Answer:
     Attributes:
         provider: The provider's configured name.
         facts: Of the model that was asked; ``None``: nothing is known of it.
+        hidden: How many thoughts were left out.
     """
 
     provider: str
     facts: ModelFacts | None
     call: ChatCall
     head: ResponseHead
+    hidden: int = 0
     _usage: JsonObject = attrs.field(factory=dict)
     _stop_reason: str = ""
     _next_part: int = 0
@@ -100,6 +102,11 @@ class Answer:
         """Return what the answer has cost so far."""
         return UsageReported(usage_of(self._usage, UsageSource.PROVIDER_PARTIAL))
 
+    def cost(self, usage: JsonObject) -> list[ChatEvent]:
+        """Return what `usage`, of an answer that failed, reports; nothing where it is empty."""
+        self._usage = later(self._usage, usage)
+        return [self.usage_so_far()] if usage else []
+
     def finish(self) -> list[ChatEvent]:
         """Return how the answer ends; `Finished` is last."""
         usage = usage_of(self._usage, UsageSource.PROVIDER_FINAL) if self._usage else NO_USAGE
@@ -117,7 +124,10 @@ class Answer:
         return TextDelta(text, index) if text and type(text) is str else None
 
     def _thinking(self, index: int, said: JsonObject) -> ChatEvent | None:
-        text = "" if self._hides_thoughts else text_in(said, "thinking")
+        text = text_in(said, "thinking")
+        if text and self._hides_thoughts:
+            text = ""
+            self.hidden += 1
         proof = text_in(said, "signature").encode()
         if not text and not proof:
             return None

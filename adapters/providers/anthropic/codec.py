@@ -1,6 +1,6 @@
 """Anthropic as a codec: where its pieces meet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -69,7 +69,7 @@ class AnthropicCodec:
         """Return a fresh decoder."""
         return AnthropicDecoder(self._answer(call, head))
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
         """Return the events of a whole answer."""
         return whole(self._answer(call, head), body)
 

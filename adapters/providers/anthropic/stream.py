@@ -31,6 +31,11 @@ class AnthropicDecoder:
     _rules: "_Rules" = attrs.field(default=attrs.Factory(lambda: _BEFORE))
     _over: bool = False
 
+    @property
+    def hidden(self) -> int:
+        """How many thoughts were left out."""
+        return self._answer.hidden
+
     def feed(self, data: bytes, /) -> Iterator[ChatEvent]:
         """Give the events that `data` completes."""
         for event in self._sse.feed(data):

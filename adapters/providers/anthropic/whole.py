@@ -1,19 +1,20 @@
 """A whole Messages answer as events.
 
-Law: a good status does not make a good answer; an error in the body counts.
+Laws: a good status does not make a good answer; an error in the body counts. What a failed answer says that
+it cost is told before its failure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from adapters.providers.anthropic.answer import Answer
 from adapters.providers.anthropic.failure import failure_in_answer
-from adapters.wire.failures import protocol_error
+from adapters.wire.failures import failed_after, protocol_error
 from adapters.wire.lookup import json_of, object_in
 from domain.model.events import ChatEvent
 
 
-def whole(answer: Answer, body: bytes) -> Sequence[ChatEvent]:
+def whole(answer: Answer, body: bytes) -> Iterable[ChatEvent]:
     """Return the events of `body`.
 
     Raises:
@@ -22,10 +23,12 @@ def whole(answer: Answer, body: bytes) -> Sequence[ChatEvent]:
     return whole_value(answer, json_of(body))
 
 
-def whole_value(answer: Answer, value: Any) -> Sequence[ChatEvent]:
+def whole_value(answer: Answer, value: Any) -> Iterable[ChatEvent]:
     """Return the events of a body that has been parsed; see `whole`."""
     if isinstance(value, dict) and object_in(value, "error"):
-        raise failure_in_answer(answer.head, value)
+        return failed_after(
+            answer.cost(object_in(value, "usage")), failure_in_answer(answer.head, value)
+        )
     content = value.get("content") if isinstance(value, dict) else None
     if not isinstance(content, list):
         raise protocol_error("it holds no content", upstream_status=answer.head.status)

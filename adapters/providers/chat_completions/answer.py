@@ -70,6 +70,7 @@ class Answer:
     Attributes:
         finish: The provider's word for why it stopped; empty while it has not said.
         usage: The provider's latest usage object; ``None``: none so far.
+        hidden: How many thoughts were left out.
     """
 
     call: ChatCall
@@ -77,6 +78,7 @@ class Answer:
     head: ResponseHead
     finish: str = ""
     usage: JsonObject | None = None
+    hidden: int = 0
     _parts: dict[str, int] = attrs.field(factory=dict)
     _calls: dict[int | str, _Call] = attrs.field(factory=dict)
     _calls_begun: int = 0
@@ -183,7 +185,11 @@ class Answer:
     def _reasoning(self, field: str, value: Any, out: list[ChatEvent]) -> None:
         # Some servers say the same under both names: the first one that is used counts.
         self._reasoning_field = self._reasoning_field or field
-        if type(value) is str and field == self._reasoning_field and not self.hides_thoughts:
+        if type(value) is not str or field != self._reasoning_field:
+            return
+        if self.hides_thoughts:
+            self.hidden += 1
+        else:
             out.append(
                 ReasoningDelta(
                     text=value, provider=self.dialect.name, part_index=self._part("reasoning")

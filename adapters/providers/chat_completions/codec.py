@@ -1,6 +1,6 @@
 """The codec that a dialect and a catalogue of models make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
@@ -51,7 +51,7 @@ class ChatCompletionsCodec:
         """Return a fresh decoder."""
         return ChatCompletionsDecoder(Answer(call, self.dialect, head))
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
         """Return the events of a whole answer."""
         return whole(call, self.dialect, head, body)
 

@@ -17,7 +17,7 @@ from adapters.providers.chat_completions.answer import Answer
 from adapters.providers.chat_completions.failure import failure_in_answer
 from adapters.providers.chat_completions.usage import usage_of
 from adapters.providers.chat_completions.whole import whole_value
-from adapters.wire.failures import protocol_error, truncated
+from adapters.wire.failures import failed_after, protocol_error, truncated
 from adapters.wire.lookup import json_of
 from adapters.wire.sse import ServerSentEvent, SseParser
 from domain.model.errors import ChatError
@@ -35,6 +35,11 @@ class ChatCompletionsDecoder:
     _sse: SseParser = attrs.field(factory=SseParser)
     _started: bool = False
     _over: bool = False
+
+    @property
+    def hidden(self) -> int:
+        """How many thoughts were left out."""
+        return self._answer.hidden
 
     def feed(self, data: bytes, /) -> Iterable[ChatEvent]:
         """Give the events that `data` completes."""
@@ -58,7 +63,7 @@ class ChatCompletionsDecoder:
                 self._event(event, out)
         except ChatError as error:
             self._over = True
-            return _and_then(out, error)
+            return failed_after(out, error)
         return out
 
     def _last(self) -> Iterable[ChatEvent]:
@@ -128,8 +133,3 @@ class ChatCompletionsDecoder:
 
 def _is_whole(data: bytes) -> bool:
     return data.startswith(_DONE) or json_of(data) is not None
-
-
-def _and_then(events: list[ChatEvent], error: ChatError) -> Iterator[ChatEvent]:
-    yield from events
-    raise error

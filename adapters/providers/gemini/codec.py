@@ -3,7 +3,7 @@
 The driver sends its key as ``x-goog-api-key``; in the address it would leak into logs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -60,7 +60,7 @@ class GeminiCodec:
         """Return a fresh decoder."""
         return GeminiDecoder(Answer(call, self.name, head))
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
         """Return the events of a whole answer."""
         return whole(Answer(call, self.name, head), body)
 

@@ -26,6 +26,11 @@ class GeminiDecoder:
     _answer: Answer
     _sse: SseParser = attrs.field(factory=SseParser)
 
+    @property
+    def hidden(self) -> int:
+        """Nothing is left out: what a caller does not want to see is not asked for."""
+        return 0
+
     def feed(self, data: bytes, /) -> Iterator[ChatEvent]:
         """Give the events that `data` completes."""
         answer = self._answer

@@ -1,14 +1,17 @@
-"""A whole generateContent answer as events; also one in array mode, which is a stream that came at once."""
+"""A whole generateContent answer as events; also one in array mode, which is a stream that came at once.
 
-from collections.abc import Sequence
+Law: what a failed answer says that it cost is told before its failure.
+"""
+
+from collections.abc import Iterable
 
 from adapters.providers.gemini.answer import Answer
-from adapters.wire.failures import protocol_error
+from adapters.wire.failures import failed_after, protocol_error
 from adapters.wire.lookup import json_of
 from domain.model.events import ChatEvent, UsageReported
 
 
-def whole(answer: Answer, body: bytes) -> Sequence[ChatEvent]:
+def whole(answer: Answer, body: bytes) -> Iterable[ChatEvent]:
     """Return the events of `body`, read into the fresh `answer`.
 
     Raises:
@@ -22,9 +25,11 @@ def whole(answer: Answer, body: bytes) -> Sequence[ChatEvent]:
             raise protocol_error("it is not a JSON object", upstream_status=answer.head.status)
         events += answer.read(response)
         if answer.failure is not None:
-            raise answer.failure
-    events += answer.end()
+            break
+    else:
+        events += answer.end()
     if answer.failure is not None:
-        raise answer.failure
+        cost = [event for event in events if isinstance(event, UsageReported)]
+        return failed_after(cost[-1:], answer.failure)
     # There is nothing in between that they could be about.
     return [event for event in events if not isinstance(event, UsageReported)]

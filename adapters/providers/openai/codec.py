@@ -3,7 +3,7 @@
 Source: https://platform.openai.com/docs/api-reference/chat
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -81,7 +81,7 @@ class OpenAICodec:
         """Return a fresh decoder."""
         return self._spoken(call).decoder(call, head)
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
         """Return the events of a whole answer."""
         return self._spoken(call).whole(call, head, body)
 

@@ -4,7 +4,7 @@ Source: https://openrouter.ai/docs/api-reference/overview, .../guides/best-pract
 OpenRouterTeam/docs openapi.yaml of August 2026 (``ApiErrorType``)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -105,7 +105,7 @@ class OpenRouterCodec:
         """Return a fresh decoder."""
         return self.spoken.decoder(call, head)
 
-    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Sequence[ChatEvent]:
+    def whole(self, call: ChatCall, head: ResponseHead, body: bytes, /) -> Iterable[ChatEvent]:
         """Return the events of a whole answer."""
         return self.spoken.whole(call, head, body)
 

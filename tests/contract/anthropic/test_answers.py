@@ -96,7 +96,7 @@ def test_a_whole_body_means_what_was_written_down(path: Path) -> None:
     if "raises" in wanted:
         assert told(CODEC.failure(call(), head, body)) == wanted
     else:
-        events = CODEC.whole(call(), head, body)
+        events = [*CODEC.whole(call(), head, body)]
         assert isinstance(events[0], Started)
         assert described(fold(events), events[0].upstream_request_id) == wanted
 

@@ -117,7 +117,7 @@ def test_a_recorded_stream_with_an_error_is_that_error(name: str) -> None:
 def test_a_recorded_body_is_an_answer(name: str) -> None:
     body = recorded(name)
     asked: ChatCall = call(whole=True)
-    meant = described(CODEC.whole(asked, ResponseHead(200, {}), body))
+    meant = described([*CODEC.whole(asked, ResponseHead(200, {}), body)])
     assert meant["finish"] == WHOLE[name]
     assert_means(meant, once_more([json.loads(body)], "message"))
 

@@ -67,4 +67,4 @@ def test_a_whole_body_means_what_was_written_down(path: Path) -> None:
     if "raises" in expected:
         assert refused(expected["status"], path.read_bytes()) == expected
     else:
-        assert described(CODEC.whole(call(), HEAD, path.read_bytes())) == expected
+        assert described([*CODEC.whole(call(), HEAD, path.read_bytes())]) == expected

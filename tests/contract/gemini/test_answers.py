@@ -96,7 +96,7 @@ def test_a_whole_body_means_what_was_written_down(path: Path) -> None:
     head = ResponseHead(200, {})
     if "raises" in wanted:
         with pytest.raises(ChatError) as caught:
-            CODEC.whole(call(), head, body)
+            list(CODEC.whole(call(), head, body))
         assert told(caught.value) == wanted
     else:
         assert described(fold(CODEC.whole(call(), head, body))) == wanted

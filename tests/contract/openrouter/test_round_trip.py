@@ -33,7 +33,7 @@ def heard(name: str, **fields: Any) -> Sequence[ChatEvent]:
     body = (CONTRACT.here / "transcripts" / name).read_bytes()
     asked = a_call("anthropic/claude-x", messages=(QUESTION,), tools=TOOLS, **fields)
     if name.endswith("json"):
-        return CODEC.whole(asked, HEAD, body)
+        return [*CODEC.whole(asked, HEAD, body)]
     decoder = CODEC.decoder(asked, HEAD)
     return [*decoder.feed(body), *decoder.end()]
 

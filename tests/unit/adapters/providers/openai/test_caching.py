@@ -115,7 +115,7 @@ def ending(model: str, usage: Any, **fields: Any) -> list[Any]:
     choice = {"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}
     body = json.dumps({"id": "1", "choices": [choice], "usage": usage}).encode()
     asked = call(model, **fields)
-    whole = CODEC.whole(asked, ResponseHead(200, {}), body)
+    whole = [*CODEC.whole(asked, ResponseHead(200, {}), body)]
     frames = (
         {"id": "1", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]},
         {"id": "1", "choices": [], "usage": usage},
