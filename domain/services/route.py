@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import attrs
 
 from domain.model.call import ChatCall
+from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import ModelUnknown
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
+from domain.policy.access import demand_use, may_reach, may_use
 from domain.policy.catalogue import resolve
 from domain.services.capable import Capable
 from ports.provider import Provider
@@ -39,24 +42,37 @@ class Routed:
 
         Raises:
             ModelUnknown: No provider, or no model of that provider, has that name.
+            AccessDenied: The caller may not use that model.
             InvalidRequest: The model does not take a part of the request.
         """
-        name, model = resolve(call.request.provider, call.request.model, self._declared)
+        caller, request = call.caller, call.request
+        name, model = resolve(
+            request.provider, request.model, self._declared, partial(may_reach, caller)
+        )
+        # First of all: what else would be said of the model is not for those who may not use it.
+        demand_use(caller, name, model)
         provider = self.providers[name]
         info = provider.info(model)
         if info is None:
-            known = ", ".join(sorted(self._declared[name]))
+            known = ", ".join(
+                sorted(each for each in self._declared[name] if may_use(caller, name, each))
+            )
             raise ModelUnknown(f"provider {name!r} has no model {model!r}; it has: {known}")
-        request = attrs.evolve(call.request, provider=name, model=model)
+        request = attrs.evolve(request, provider=name, model=model)
         return Capable(provider, info).stream(attrs.evolve(call, request=request))
 
-    def models(self, provider: str = "") -> Sequence[ModelInfo]:
-        """Return what can be called, by provider and name; of one provider if given.
+    def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
+        """Return what `caller` can call, by provider and name; of one provider if given.
 
         Raises:
             ModelUnknown: There is no such provider.
         """
         if provider:
-            resolve(provider, "", self._declared)
+            resolve(provider, "", self._declared, partial(may_reach, caller))
         chosen = [provider] if provider else sorted(self.providers)
-        return [info for name in chosen for info in self.providers[name].models()]
+        return [
+            info
+            for name in chosen
+            for info in self.providers[name].models()
+            if may_use(caller, name, info.model)
+        ]

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 
 from domain.model.call import ChatCall, Delivery
+from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import InvalidRequest
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
@@ -44,10 +45,10 @@ class Service:
                 fold.add(event)
         return fold.response()
 
-    def models(self, provider: str = "") -> Sequence[ModelInfo]:
-        """Return what can be called, by provider and name; of one provider if given.
+    def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
+        """Return what `caller` can call, by provider and name; of one provider if given.
 
         Raises:
             ModelUnknown: There is no such provider.
         """
-        return self._routed.models(provider)
+        return self._routed.models(provider, caller)

@@ -17,7 +17,9 @@ from entrypoints.compose import local_config
 from entrypoints.credentials import VARIABLE, KeyMissing, keys
 from entrypoints.exposure import exposed
 from entrypoints.natives import NATIVES
+from entrypoints.settings.callers import CallerSettings
 from entrypoints.settings.loading import SettingsError, load_settings
+from entrypoints.settings.money import usd
 from entrypoints.settings.providers import (
     CompatibleSettings,
     NativeSettings,
@@ -44,7 +46,7 @@ def command(asked: argparse.Namespace) -> int:
     for line in _in_force(settings):
         print(line)
     print()
-    unsafe = exposed(settings.grpc)
+    unsafe = exposed(settings)
     if unsafe is not None:
         print(one_line(f"note: serve refuses: {unsafe}"))
     lacking = dict(_lacking(settings, os.environ))
@@ -62,10 +64,32 @@ def command(asked: argparse.Namespace) -> int:
 
 def _in_force(settings: Settings) -> Iterator[str]:
     for field in attrs.fields(Settings):
-        if field.name != "providers":
+        if field.name not in ("providers", "callers"):
             yield from _section(field.name, getattr(settings, field.name))
     for name, provider in settings.providers.items():
         yield from _section(f"providers.{_bare(name)}", provider)
+    for name, caller in settings.callers.items():
+        yield from _caller(name, caller)
+
+
+def _caller(name: str, caller: CallerSettings) -> Iterator[str]:
+    """Say what was set, and that all is allowed where nothing was."""
+    yield f"[callers.{_bare(name)}]"
+    if caller.token_sha256:
+        # Enough to tell which it is.
+        yield f'token_sha256 = "{caller.token_sha256[:8]}..."'
+    if not caller.allow:
+        yield 'allow = ["*"]'
+    for field in attrs.fields(CallerSettings):
+        value = getattr(caller, field.name)
+        if field.name == "token_sha256" or value in (None, "", ()):
+            continue
+        if field.name.startswith("budget_usd"):
+            yield f"{field.name} = {usd(value)}"
+        elif field.name == "expires":
+            yield f"expires = {value.isoformat()}"
+        else:
+            yield f"{field.name} = {_value(field.name, value)}"
 
 
 def _section(name: str, section: attrs.AttrsInstance) -> Iterator[str]:

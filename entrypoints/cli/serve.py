@@ -20,8 +20,10 @@ from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
 from entrypoints.compose import open_service
 from entrypoints.exposure import exposed
+from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.transport.listeners import CannotListen
+from entrypoints.known_callers import caller_table
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.tree import Settings
@@ -39,17 +41,19 @@ def command(asked: argparse.Namespace) -> int:
         settings = load_settings(asked.config)
     except SettingsError as error:
         raise BadUsage(str(error)) from error
-    grpc = _asked_address(settings.grpc, asked)
-    unsafe = exposed(grpc)
+    settings = attrs.evolve(settings, grpc=_asked_address(settings.grpc, asked))
+    unsafe = exposed(settings)
     if unsafe is not None and not asked.insecure:
         raise BadUsage(unsafe)
     with single_error_unwrapped():
-        trio.run(_serve, attrs.evolve(settings, grpc=grpc), asked.address_file)
+        trio.run(_serve, settings, asked.address_file)
     logger.info("stopped")
     return DONE
 
 
 async def _serve(settings: Settings, address_file: Path | None) -> None:
+    callers = caller_table(settings.callers)
+    admission = Admission(callers=callers, demanding=lambda: callers.demanding)
     async with trio.open_nursery() as outer:
         await outer.start(_stop_on_signal, outer.cancel_scope.cancel)
         async with (
@@ -58,7 +62,7 @@ async def _serve(settings: Settings, address_file: Path | None) -> None:
             trio.open_nursery() as nursery,
         ):
             try:
-                address = await nursery.start(serve_grpc, service, settings.grpc)
+                address = await nursery.start(serve_grpc, service, settings.grpc, admission)
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
             with _told_in(address_file, f"{address}\n"):

@@ -56,6 +56,7 @@ def _ended(call: ServerCall, status: CallStatus | None) -> None:
         method=f"{call.head.service}/{call.head.method}",
         code=code.name,
         peer=call.peer,
+        caller=call.caller.name,
         provider=last.provider if last else "",
         model=last.model if last else "",
         reason=status.reason if status else "CALLER_CANCELLED",

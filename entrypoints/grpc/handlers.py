@@ -53,12 +53,17 @@ class ModelHandlers(ModelServiceServicer):
     async def ListModels(  # type: ignore[override]
         self, input_message: pb.ListModelsRequest, request: ServerCall
     ) -> pb.ListModelsResponse:
-        """List what can be called."""
-        return models_pb(self.service_.models(input_message.provider))
+        """List what the caller can call."""
+        return models_pb(self.service_.models(input_message.provider, request.caller))
 
 
 def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:
-    call = ChatCall(request=request_of(message), request_id=context.request_id, delivery=delivery)
+    call = ChatCall(
+        request=request_of(message),
+        caller=context.caller,
+        request_id=context.request_id,
+        delivery=delivery,
+    )
     # Whoever tells how the call ended needs to know what was tried for it.
     context.context = call
     return call

@@ -4,6 +4,7 @@ import trio
 
 from domain.services.service import Service
 from entrypoints.addresses import AnyAddress
+from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
 from entrypoints.grpc.identity import identified
@@ -18,12 +19,17 @@ from entrypoints.settings.grpc import GrpcSettings
 async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says that it has started
     service: Service,
     settings: GrpcSettings,
+    admission: Admission = OPEN,
     *,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until cancelled.
 
-    Calls ``task_status.started`` with the first address, as bound, once it accepts calls at all of them.
+    Args:
+        service: Answers.
+        settings: Where and how.
+        admission: Who is let in.
+        task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
         CannotListen: One of the addresses cannot be had.
@@ -31,7 +37,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     dispatcher = Dispatcher.of(
         [LLMHandlers(service).service, ModelHandlers(service).service],
         endings(),
-        interceptors=[identified],
+        interceptors=[identified, Authentication(admission).authenticated],
     )
     limits = Limits(
         engine=EngineLimits(max_streams=settings.max_streams),

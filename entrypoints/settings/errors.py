@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import cattrs
 
-_NAMED = re.compile(r"'(\w+)' (.*)", re.DOTALL)
-"""How attrs' validators begin: with the attribute's name, which belongs into the path."""
+_NAMED = re.compile(r"'([\w.@-]+)' (.*)", re.DOTALL)
+"""How attrs' validators begin: with the attribute's name, or a path below it, which belongs into the path."""
 
 
 def sentences(error: BaseException, path: str = "") -> Iterator[str]:

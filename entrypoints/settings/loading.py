@@ -13,6 +13,7 @@ from typing import Any
 
 import cattrs
 
+from entrypoints.settings.callers import add_caller_hooks
 from entrypoints.settings.errors import sentences
 from entrypoints.settings.providers import ProviderSettings, provider_settings
 from entrypoints.settings.tree import Settings
@@ -101,6 +102,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(
         ProviderSettings, lambda value, _: provider_settings(value, converter)
     )
+    add_caller_hooks(converter)
     return converter
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.providers import ProviderSettings
@@ -35,9 +36,11 @@ class Settings:
 
     Attributes:
         providers: By the name that calls use.
+        callers: By their name. If there is any, calls without a valid one are refused.
     """
 
     grpc: GrpcSettings = GrpcSettings()
     local: LocalSettings = LocalSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
+    callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)

@@ -55,9 +55,10 @@ def server_call(
     request_id: str = "",
     context: object = None,
     sent: Sent | None = None,
+    service: str = "llmservice.v1.LLMService",
 ) -> ServerCall:
     """Return a call of ``Invoke`` as its interceptors see it."""
-    head = CallHead(service="llmservice.v1.LLMService", method="Invoke", metadata=tuple(metadata))
+    head = CallHead(service=service, method="Invoke", metadata=tuple(metadata))
     return ServerCall(
         1,
         head,

@@ -13,8 +13,10 @@ from google.rpc.status_pb2 import Status
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from entrypoints.compose import open_service
+from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.serve import serve_grpc
+from entrypoints.known_callers import caller_table
 from entrypoints.settings.loading import structure
 
 R = TypeVar("R")
@@ -45,7 +47,9 @@ async def open_gateway(
         open_service(tree, environment=environment or {}, usage_log=log) as service,
         trio.open_nursery() as nursery,
     ):
-        address = await nursery.start(serve_grpc, service, tree.grpc)
+        callers = caller_table(tree.callers)
+        admission = Admission(callers=callers, demanding=lambda: callers.demanding)
+        address = await nursery.start(serve_grpc, service, tree.grpc, admission)
         yield Gateway(str(address), log)
         nursery.cancel_scope.cancel()
 

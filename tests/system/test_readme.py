@@ -1,5 +1,6 @@
 """What the README shows is run as it stands there."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -43,6 +44,15 @@ def run(program: Path, folder: Path) -> str:
 def test_the_configuration_is_valid() -> None:
     settings = structure(tomllib.loads(block("toml", "[grpc]")))
     assert set(settings.providers) == {"mistral", "groq", "demo"}
+
+
+def test_a_token_is_made_and_its_digest_is_what_the_configuration_takes() -> None:
+    command = block("sh", "token_urlsafe").splitlines()[-1]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    token, digest = done.stdout.split()
+    assert hashlib.sha256(token.encode()).hexdigest() == digest
+    (example,) = tomllib.loads(block("toml", "[callers.alice]"))["callers"].values()
+    assert structure({"callers": {"alice": {**example, "token_sha256": digest}}}).callers
 
 
 @needs_model

@@ -17,6 +17,7 @@ import trio.lowlevel
 from google.protobuf.message import DecodeError, Message
 from purerpc import RpcFailedError, Status, StatusCode
 
+from domain.model.caller import ANONYMOUS, Caller
 from entrypoints.grpc.transport.engine import Engine
 from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
 from entrypoints.grpc.transport.messages import (
@@ -66,6 +67,7 @@ class ServerCall:
     Attributes:
         head: Service, method, metadata, timeout.
         request_id: Set by whoever knows it; appears in logs and replies.
+        caller: For whom it is made; set by whoever has made sure.
         scope: The call's cancel scope; its deadline is the caller's.
         context: Whatever the handler keeps for those who see the call end.
     """
@@ -73,15 +75,16 @@ class ServerCall:
     stream_id: int
     head: CallHead
     scope: trio.CancelScope
-    _wire: Wire
-    _reader: MessageReader
+    _wire: Wire = attrs.field(repr=False)
+    _reader: MessageReader = attrs.field(repr=False)
     request_id: str = ""
-    context: object = None
+    caller: Caller = ANONYMOUS
+    context: object = attrs.field(default=None, repr=False)
     ending: Ending | None = None
-    _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list)
-    trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
+    trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     _headers_sent: bool = False
-    _inbox: deque[Packed] = attrs.field(factory=deque)
+    _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
     _input_ended: bool = False
     _unacknowledged: int = 0
     _arrival: trio.Event | None = None

@@ -27,10 +27,10 @@ def header_list_size(headers: Headers) -> int:
 
 @attrs.define
 class HeadersReceived:
-    """A request's headers at a server, a response's headers at a client."""
+    """A request's headers at a server, a response's headers at a client; they may hold secrets."""
 
     stream_id: int
-    headers: Headers
+    headers: Headers = attrs.field(repr=False)
     ended: bool
 
 
@@ -39,7 +39,7 @@ class TrailersReceived:
     """The header block that ends a stream."""
 
     stream_id: int
-    headers: Headers
+    headers: Headers = attrs.field(repr=False)
 
 
 @attrs.define
@@ -47,7 +47,7 @@ class DataReceived:
     """Body bytes; they fill the window until they are acknowledged."""
 
     stream_id: int
-    data: bytes
+    data: bytes = attrs.field(repr=False)
     ended: bool
 
 

@@ -27,19 +27,24 @@ _KNOWN_ENCODINGS = frozenset({"identity", "gzip", "deflate"})
 _RESERVED = frozenset({"content-type", "te", "user-agent", "connection", "transfer-encoding"})
 
 
+def _names(metadata: Metadata) -> str:
+    return f"({', '.join(name for name, _ in metadata)})"
+
+
 @attrs.frozen(kw_only=True)
 class CallHead:
     """What a request's headers say.
 
     Attributes:
         service: Full name, e.g. ``llmservice.v1.LLMService``.
+        metadata: May hold secrets, so that a repr shows only its names.
         timeout_s: From the moment the headers came in; ``None``: no deadline.
         encoding: How messages with the compressed flag are compressed.
     """
 
     service: str
     method: str
-    metadata: Metadata
+    metadata: Metadata = attrs.field(repr=_names)
     timeout_s: float | None = None
     encoding: str = "identity"
 

@@ -5,8 +5,15 @@ from collections.abc import Mapping, Sequence
 import attrs
 import pytest
 
+from domain.model.caller import Caller
 from domain.model.chat import ChatRequest
-from domain.model.errors import ErrorReason, InvalidRequest, ModelUnknown, NotConfigured
+from domain.model.errors import (
+    AccessDenied,
+    ErrorReason,
+    InvalidRequest,
+    ModelUnknown,
+    NotConfigured,
+)
 from domain.model.model_info import Feature
 from domain.services.absent import Absent
 from domain.services.route import Routed
@@ -158,3 +165,40 @@ def test_an_unknown_providers_models_are_unknown() -> None:
 def test_a_house_without_providers_says_so() -> None:
     with pytest.raises(ModelUnknown, match="none"):
         Routed({}).stream(ask())
+
+
+# ------------------------------------------------------------------ for those who may not use everything
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "named"),
+    [("", "gpt", "openai/gpt"), ("local", "none", "local/none"), ("gemini", "x", "gemini/x")],
+)
+def test_what_a_caller_may_not_use_is_refused_before_anything_is_told_of_it(
+    provider: str, model: str, named: str
+) -> None:
+    here = house()
+    call = attrs.evolve(ask(wanted(provider, model)), caller=Caller("bob", allow=("router/*",)))
+    with pytest.raises(AccessDenied, match=f"may not use {named}"):
+        here.model.stream(call)
+    assert here.asked == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [("nowhere", "x"), ("", "x"), ("", "shared"), ("local", "tinier")]
+)
+def test_an_error_names_only_what_its_caller_may_use(provider: str, model: str) -> None:
+    caller = Caller("bob", allow=("local/t*",))
+    with pytest.raises(ModelUnknown) as caught:
+        house().model.stream(attrs.evolve(ask(wanted(provider, model)), caller=caller))
+    assert "local" in caught.value.message
+    for hidden in ("openai", "router", "gemini", "local: shared", "shared, tiny"):
+        assert hidden not in caught.value.message
+
+
+def test_models_are_listed_for_those_who_may_use_them() -> None:
+    caller = Caller("bob", allow=("local/t*", "router/meta/*"))
+    model = house().model
+    listed = [(each.provider, each.model) for each in model.models(caller=caller)]
+    assert listed == [("local", "tiny"), ("router", "meta/llama")]
+    assert model.models("openai", caller) == []

@@ -153,6 +153,7 @@ def test_a_served_call_is_one_line_with_what_it_took(log: Log) -> None:
         "method": "llmservice.v1.LLMService/Invoke",
         "code": "OK",
         "peer": "peer:1",
+        "caller": "anonymous",
         "provider": "openai",
         "model": "gpt",
         "reason": "",

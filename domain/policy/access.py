@@ -1,0 +1,38 @@
+"""Which models a caller may use.
+
+A glob of ``provider/model`` is matched as a whole, with case: ``*`` stands for any characters, slashes among
+them, ``?`` for one, ``[ab]`` for one of these.
+"""
+
+from fnmatch import fnmatchcase
+
+from domain.model.caller import Caller
+from domain.model.errors import AccessDenied
+
+
+def may_use(caller: Caller, provider: str, model: str) -> bool:
+    """Return whether `caller` may use `model` of `provider`, both as resolved."""
+    if not caller.allow:
+        return True
+    name = f"{provider}/{model}"
+    return any(fnmatchcase(name, glob) for glob in caller.allow)
+
+
+def may_reach(caller: Caller, provider: str) -> bool:
+    """Return whether `caller` might use a model of `provider`, and so may hear of that provider."""
+    return not caller.allow or any(
+        fnmatchcase(provider, glob.partition("/")[0]) for glob in caller.allow
+    )
+
+
+def demand_use(caller: Caller, provider: str, model: str) -> None:
+    """Do nothing if `caller` may use `model` of `provider`, both as resolved.
+
+    Raises:
+        AccessDenied: It may not. The message names the model, and no other.
+    """
+    if not may_use(caller, provider, model):
+        raise AccessDenied(
+            f"caller {caller.name!r} may not use {provider}/{model}: ask the operator of the service"
+            " to allow it"
+        )
