@@ -130,6 +130,8 @@ def _add(
         description=description,
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        # Or `--token SECRET` would be taken for `--token-file SECRET`.
+        allow_abbrev=False,
     )
     command.set_defaults(module=f"entrypoints.cli.{name}")
     return command
@@ -145,11 +147,44 @@ def _add_config(command: argparse.ArgumentParser) -> None:
 
 
 def _add_target(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+    server = command.add_argument_group("the server")
+    server.add_argument(
         "--target",
-        metavar="HOST:PORT",
+        metavar="ADDRESS",
         default=os.environ.get("LLMSERVICE_TARGET") or _DEFAULT_TARGET,
-        help=f"the server (default: what LLMSERVICE_TARGET names, else {_DEFAULT_TARGET})",
+        help="the server: HOST:PORT, https://HOST:PORT, unix:PATH"
+        f" (default: what LLMSERVICE_TARGET names, else {_DEFAULT_TARGET})",
+    )
+    server.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="holds the token to call with"
+        " (default: what LLMSERVICE_TOKEN_FILE names; LLMSERVICE_TOKEN may hold the token itself)",
+    )
+    server.add_argument(
+        "--plain-token",
+        action="store_true",
+        help="send the token without TLS too, where others on the network can read it",
+    )
+    server.add_argument(
+        "--tls", action="store_true", help="speak TLS, as https:// does; implied by what follows"
+    )
+    server.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        type=Path,
+        help="whom to trust, PEM (default: those the world trusts)",
+    )
+    server.add_argument(
+        "--tls-cert", metavar="FILE", type=Path, help="certificate to show the server, PEM (mTLS)"
+    )
+    server.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key, PEM")
+    server.add_argument(
+        "--tls-name",
+        metavar="NAME",
+        default="",
+        help="what the server's certificate must name (default: the host)",
     )
 
 

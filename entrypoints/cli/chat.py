@@ -12,9 +12,8 @@ from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed
 from entrypoints.cli.failure import told
 from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.output import Output
-from entrypoints.client.client import connect
+from entrypoints.cli.reaching import Reach, reach
 from entrypoints.client.errors import CallFailed
-from entrypoints.client.target import Target
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 
 DEFAULT_PROVIDER, DEFAULT_MODEL = "local", "smollm2-135m-instruct"
@@ -25,11 +24,10 @@ class Question:
     """What is asked, of whom.
 
     Attributes:
-        target: The server, as `entrypoints.client.client.connect` takes it.
         timeout_s: For the whole call; ``None``: no bound.
     """
 
-    target: str
+    server: Reach
     request: pb.LLMRequest
     timeout_s: float | None = None
 
@@ -41,11 +39,7 @@ def command(asked: argparse.Namespace) -> int:
         BadUsage: The target or the prompt makes no sense.
         OperationFailed: There is no complete answer.
     """
-    try:
-        Target.parse(asked.target)
-    except ValueError as error:
-        raise BadUsage(str(error)) from error
-    question = Question(target=asked.target, request=_request(asked), timeout_s=asked.timeout)
+    question = Question(server=reach(asked), request=_request(asked), timeout_s=asked.timeout)
     if not asked.prompt and not asked.json and sys.stdin.isatty():
         from entrypoints.cli.conversation import converse
 
@@ -73,7 +67,7 @@ async def show_answer(question: Question, answer: Answer) -> None:
     """
     try:
         async with (
-            connect(question.target) as client,
+            question.server.connect() as client,
             client.invoke_stream(question.request, timeout_s=question.timeout_s) as events,
         ):
             await answer.show(events)
@@ -86,7 +80,7 @@ async def show_answer(question: Question, answer: Answer) -> None:
 async def _pass_on(question: Question) -> None:
     try:
         async with (
-            connect(question.target) as client,
+            question.server.connect() as client,
             client.invoke_stream(question.request, timeout_s=question.timeout_s) as events,
         ):
             await show_json(events, Output.stdout())

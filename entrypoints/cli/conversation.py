@@ -17,7 +17,6 @@ from entrypoints.cli.endings import DONE, INTERRUPTED, OperationFailed
 from entrypoints.cli.failure import told
 from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.output import Output
-from entrypoints.client.client import connect
 from entrypoints.client.errors import CallFailed
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 
@@ -94,7 +93,7 @@ async def _answered(question: Question) -> str:
 
 async def _greet(opening: Question) -> None:
     try:
-        async with interruptible(signal.SIGINT) as interruption, connect(opening.target):
+        async with interruptible(signal.SIGINT) as interruption, opening.server.connect():
             pass
     except CallFailed as failure:
         raise OperationFailed(told(failure)) from failure
@@ -102,4 +101,4 @@ async def _greet(opening: Question) -> None:
         raise KeyboardInterrupt
     request = opening.request
     model = f"{request.provider}/{request.model}" if request.provider else request.model
-    say(f"{model} at {opening.target}. /help, /reset, /exit; Ctrl-C cancels an answer.")
+    say(f"{model} at {opening.server.target}. /help, /reset, /exit; Ctrl-C cancels an answer.")

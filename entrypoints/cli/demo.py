@@ -21,6 +21,7 @@ from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed
 from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.main import log_level, run
 from entrypoints.cli.output import Output
+from entrypoints.cli.reaching import Reach
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 
 _DEFAULT_PROMPT = "Explain in two sentences why the sky is blue."
@@ -57,7 +58,7 @@ async def _demo(prompt: str) -> int:
         request.messages.add(role="user", content=prompt)
         say(f"asking {DEFAULT_PROVIDER}/{DEFAULT_MODEL} at {address}: {prompt}")
         answer = Answer(Output.stdout())
-        await show_answer(Question(target=address, request=request), answer)
+        await show_answer(Question(server=Reach(target=address), request=request), answer)
         say(answer.summary())
         say(
             "A model of 135 million parameters: its answers are of toy quality; the way they came is real."

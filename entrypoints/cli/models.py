@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import anyio
 
-from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed, one_line
+from entrypoints.cli.endings import DONE, INTERRUPTED, OperationFailed, one_line
 from entrypoints.cli.failure import told
 from entrypoints.cli.interrupt import interruptible
-from entrypoints.client.client import connect
+from entrypoints.cli.reaching import Reach, reach
 from entrypoints.client.errors import CallFailed
-from entrypoints.client.target import Target
 from entrypoints.grpc.pb.llm_service_pb2 import ModelInfo
 
 _PATIENCE_S = 30.0
@@ -26,11 +25,7 @@ def command(asked: argparse.Namespace) -> int:
         BadUsage: The target makes no sense.
         OperationFailed: The server did not say.
     """
-    try:
-        Target.parse(asked.target)
-    except ValueError as error:
-        raise BadUsage(str(error)) from error
-    models = anyio.run(_ask, asked.target, asked.provider, backend="trio")
+    models = anyio.run(_ask, reach(asked), asked.provider, backend="trio")
     if models is None:
         return INTERRUPTED
     if asked.json:
@@ -44,11 +39,11 @@ def command(asked: argparse.Namespace) -> int:
     return DONE
 
 
-async def _ask(target: str, provider: str) -> Sequence[ModelInfo] | None:
+async def _ask(server: Reach, provider: str) -> Sequence[ModelInfo] | None:
     """Return the models; None if that was interrupted."""
     models: Sequence[ModelInfo] | None = None
     try:
-        async with interruptible(signal.SIGINT), connect(target) as client:
+        async with interruptible(signal.SIGINT), server.connect() as client:
             models = await client.list_models(provider, timeout_s=_PATIENCE_S)
     except CallFailed as failure:
         raise OperationFailed(told(failure)) from failure

@@ -18,8 +18,14 @@ import attrs
 from purerpc import RpcFailedError, StatusCode
 
 from entrypoints.client.errors import CallFailed, deadline_passed, failure_of
-from entrypoints.grpc.transport.engine import CANCEL, Engine, Headers
-from entrypoints.grpc.transport.headers import EndedWith, Metadata, read_status
+from entrypoints.grpc.transport.engine import (
+    CANCEL,
+    ENHANCE_YOUR_CALM,
+    REFUSED_STREAM,
+    Engine,
+    Headers,
+)
+from entrypoints.grpc.transport.headers import Metadata, read_metadata, read_status
 from entrypoints.grpc.transport.messages import PREFIX_SIZE, MessageReader
 
 _TAKES_PER_TURN = 16
@@ -35,12 +41,12 @@ _OF_HTTP: Mapping[bytes, StatusCode] = {
     b"504": StatusCode.UNAVAILABLE,
 }
 _OF_RESET: Mapping[int, tuple[StatusCode, str]] = {
-    0x7: (
+    REFUSED_STREAM: (
         StatusCode.UNAVAILABLE,
         "the server refused the call: it has too many on this connection",
     ),
-    0x8: (StatusCode.CANCELLED, "the server cancelled the call"),
-    0xB: (StatusCode.RESOURCE_EXHAUSTED, "the server asks for fewer calls"),
+    CANCEL: (StatusCode.CANCELLED, "the server cancelled the call"),
+    ENHANCE_YOUR_CALM: (StatusCode.RESOURCE_EXHAUSTED, "the server asks for fewer calls"),
     0xC: (StatusCode.PERMISSION_DENIED, "the server asks for a safer connection"),
 }
 
@@ -133,7 +139,7 @@ class ClientCall:
         if ended:
             self._ended(headers, fields)
             return
-        self.initial_metadata = _custom(read_status((*headers, (b"grpc-status", b"0"))))
+        self.initial_metadata = read_metadata(headers)
         if status != b"200" or not fields.get(b"content-type", b"").startswith(b"application/grpc"):
             self.abort(_not_grpc(fields))
         self._reader.encoding = fields.get(b"grpc-encoding", b"identity").decode("ascii", "replace")
@@ -168,7 +174,12 @@ class ClientCall:
             status, message = _OF_RESET.get(
                 code, (StatusCode.INTERNAL, f"the server reset the call (HTTP/2 error {code})")
             )
-            self.fail(CallFailed(status, message, initial_metadata=self.initial_metadata))
+            refused = code == REFUSED_STREAM
+            self.fail(
+                CallFailed(
+                    status, message, initial_metadata=self.initial_metadata, unprocessed=refused
+                )
+            )
         else:
             self.fail(self._without_status())
 
@@ -208,7 +219,7 @@ class ClientCall:
             http_status = fields.get(b":status", b"200")
             self.fail(_not_grpc(fields) if http_status != b"200" else self._without_status())
             return
-        self.trailing_metadata = _custom(ended)
+        self.trailing_metadata = read_metadata(headers)
         if ended.code is not StatusCode.OK:
             told = attrs.evolve(ended, metadata=self.trailing_metadata)
             self.fail(failure_of(told, self.initial_metadata or self.trailing_metadata))
@@ -247,12 +258,4 @@ def _not_grpc(fields: Mapping[bytes, bytes]) -> CallFailed:
     return CallFailed(
         _OF_HTTP.get(status, StatusCode.UNKNOWN),
         f"not a gRPC answer: HTTP status {shown}, content-type {kind[:80]}",
-    )
-
-
-def _custom(ended: EndedWith | None) -> Metadata:
-    return tuple(
-        (name, value)
-        for name, value in (ended.metadata if ended is not None else ())
-        if name != "content-type" and not name.startswith("grpc-")
     )

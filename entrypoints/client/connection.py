@@ -16,6 +16,8 @@ from purerpc import StatusCode
 from entrypoints.client.call import ClientCall
 from entrypoints.client.dial import cannot_connect
 from entrypoints.client.errors import CallFailed
+from entrypoints.client.greeting import MISBEHAVED, how_lost, not_http2
+from entrypoints.client.keepalive import Heard
 from entrypoints.client.limits import Limits
 from entrypoints.client.target import Target
 from entrypoints.grpc.transport.engine import (
@@ -33,12 +35,11 @@ from entrypoints.grpc.transport.engine import (
 from entrypoints.grpc.transport.messages import MessageReader, frame_message
 
 _READ_SIZE = 64 * 1024
-_SETTINGS = b"\x04"
+_GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 GOODBYE_S = 1.0
 """How long a server that reads nothing can hold up those who leave."""
 
 CLOSED = "was closed"
-_MISBEHAVED = "is no good: the server does not speak HTTP/2 as it should"
 # A window update that waits for the next write costs nothing while this is small beside the windows.
 _OWED_AT_MOST = 16 * 1024
 
@@ -49,12 +50,14 @@ class Connection:
 
     Attributes:
         target: As the caller named it.
+        heard: Whether the server is alive.
     """
 
     target: Target
     engine: Engine
     _stream: anyio.abc.ByteStream
     _limits: Limits
+    heard: Heard = attrs.field(factory=Heard)
     _why: str = ""
     _lost: bool = False
     _dismissed: bool = False
@@ -69,6 +72,11 @@ class Connection:
     def usable(self) -> bool:
         """Whether it takes new calls."""
         return not self._why
+
+    @property
+    def busy(self) -> bool:
+        """Whether any call is open."""
+        return bool(self._calls)
 
     async def greeted(self, patience_s: float) -> None:
         """Wait for the server's first frame: it says how many calls at once it takes.
@@ -151,10 +159,8 @@ class Connection:
         while not self._lost:
             try:
                 data = await self._stream.receive(_READ_SIZE)
-            except anyio.EndOfStream:
-                self.lose("was closed by the server")
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                self.lose("was lost")
+            except _GONE as error:
+                self.lose(how_lost(error))
             else:
                 self._received(data)
                 self.wake()
@@ -179,9 +185,12 @@ class Connection:
             if data:
                 await self._stream.send(data)
             elif self.engine.finished:
-                self.lose(_MISBEHAVED)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-            self.lose("was lost")
+                self.lose(MISBEHAVED)
+        except _GONE as error:
+            # The reader may know better: what the server said before it closed.
+            with anyio.move_on_after(GOODBYE_S):
+                await self.disused()
+            self.lose(how_lost(error))
         finally:
             for each in asked:
                 each.set()
@@ -196,7 +205,7 @@ class Connection:
                     await self._change.wait()
                 else:
                     self._refuse("takes no more calls")
-        raise self._unavailable()
+        raise self._unavailable(unprocessed=True)
 
     async def _flush(self) -> None:
         if self._lost:
@@ -207,18 +216,18 @@ class Connection:
         await written.wait()
 
     def _received(self, data: bytes) -> None:
+        self.heard.note()
         if not self._greeted:
-            # A server's first frame is SETTINGS. An engine might wait for the rest of what looks like a
-            # very long one: HTTP/1.1, or an alert of TLS.
-            if data[3:4] not in (b"", _SETTINGS):
-                self.lose(_MISBEHAVED)
+            wrong = not_http2(data)
+            if wrong is not None:
+                self.lose(wrong)
                 return
             self._greeted = True
             self._changed()
         try:
             self._handle(self.engine.receive(data))
         except EngineError as error:
-            self.lose(f"{_MISBEHAVED} ({error})")
+            self.lose(f"{MISBEHAVED} ({error})")
 
     def _handle(self, events: list[Any]) -> None:
         for event in events:
@@ -247,16 +256,19 @@ class Connection:
     def _closed(self, event: StreamClosed) -> None:
         if event.code and self.engine.finished:
             # Our own end closed it, with the connection.
-            self._refuse(_MISBEHAVED)
+            self._refuse(MISBEHAVED)
         call = self._calls.get(event.stream_id)
         if call is not None:
             if event.code == REFUSED_STREAM and not self.usable:
-                call.fail(self._unavailable())
+                call.fail(self._unavailable(unprocessed=True))
             call.closed(event.code)
         self._changed()
 
     def _going_away(self, event: GoAwayReceived) -> None:
         self._refuse("is being closed by the server")
+        for stream_id, call in self._calls.items():
+            if stream_id > event.last_stream_id:
+                call.fail(self._unavailable(unprocessed=True))
 
     def _refuse(self, why: str) -> None:
         self._why = self._why or why
@@ -266,8 +278,12 @@ class Connection:
         self._change.set()
         self._change = anyio.Event()
 
-    def _unavailable(self) -> CallFailed:
-        return CallFailed(StatusCode.UNAVAILABLE, f"the connection to {self.target} {self._why}")
+    def _unavailable(self, *, unprocessed: bool = False) -> CallFailed:
+        return CallFailed(
+            StatusCode.UNAVAILABLE,
+            f"the connection to {self.target} {self._why}",
+            unprocessed=unprocessed,
+        )
 
 
 # The keys decide the argument's type, which the type system cannot follow.

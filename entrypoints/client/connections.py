@@ -18,8 +18,10 @@ from domain.services.groups import single_error_unwrapped
 from entrypoints.client.connection import CLOSED, GOODBYE_S, Connection
 from entrypoints.client.dial import dial
 from entrypoints.client.errors import CallFailed
+from entrypoints.client.keepalive import keep_alive
 from entrypoints.client.limits import Limits
 from entrypoints.client.target import Target
+from entrypoints.client.tls import OpenTls
 from entrypoints.grpc.transport.engine import EngineFactory
 
 
@@ -36,6 +38,7 @@ class Connections:
     """Connects to `target` when there is a need to, until it is closed; `keep` does the work."""
 
     target: Target
+    tls: OpenTls | None
     _engine: EngineFactory
     _limits: Limits
     _current: Connection | None = None
@@ -92,7 +95,7 @@ class Connections:
     async def _hold(  # noqa: ASYNC114 - private, and started in one place
         self, *, task_status: anyio.abc.TaskStatus[Connection]
     ) -> None:
-        stream = await dial(self.target, self._limits.connect_s)
+        stream = await dial(self.target, self.tls, self._limits.connect_s)
         with anyio.CancelScope() as scope:
             async with open_connection(
                 self.target, stream, self._engine, self._limits
@@ -127,6 +130,7 @@ async def open_connection(
         async with stream, anyio.create_task_group() as tasks:
             tasks.start_soon(connection.read)
             tasks.start_soon(connection.write)
+            tasks.start_soon(keep_alive, connection, limits)
             try:
                 yield connection
             finally:

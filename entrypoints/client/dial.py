@@ -8,19 +8,27 @@ from purerpc import StatusCode
 
 from entrypoints.client.errors import CallFailed
 from entrypoints.client.target import Target
+from entrypoints.client.tls import OpenTls, TlsFailed
 
 
-async def dial(target: Target, connect_s: float) -> anyio.abc.ByteStream:
+async def dial(target: Target, tls: OpenTls | None, connect_s: float) -> anyio.abc.ByteStream:
     """Return a stream to `target`; `connect_s` is the patience with it, in seconds.
 
     Raises:
-        CallFailed: UNAVAILABLE: nothing accepts there.
+        CallFailed: UNAVAILABLE: nothing that we could speak to accepts there.
     """
     try:
         with anyio.fail_after(connect_s):
-            return await anyio.connect_tcp(target.host, target.port)
+            stream: anyio.abc.ByteStream = (
+                await anyio.connect_unix(target.path)
+                if target.path
+                else await anyio.connect_tcp(target.host, target.port)
+            )
+            return stream if tls is None else await tls.over(stream, target.host)
     except TimeoutError:
         raise cannot_connect(target, f"no answer in {connect_s:g} s") from None
+    except TlsFailed as error:
+        raise cannot_connect(target, str(error)) from None
     except OSError as error:
         raise cannot_connect(target, _said(error)) from None
 

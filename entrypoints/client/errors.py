@@ -52,6 +52,8 @@ class CallFailed(Exception):
         attempts: What the server tried, oldest first.
         initial_metadata: Pairs as received, before the first message.
         trailing_metadata: Pairs as received, with the status.
+        unprocessed: Whether the server surely did nothing for the call (HTTP/2's
+            law): sending it again can do no harm, and was tried.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class CallFailed(Exception):
         attempts: tuple[Attempt, ...] = (),
         initial_metadata: Metadata = (),
         trailing_metadata: Metadata = (),
+        unprocessed: bool = False,
     ) -> None:
         """Keep what is known."""
         super().__init__(f"{reason or code.name}: {message}" if message else reason or code.name)
@@ -84,6 +87,7 @@ class CallFailed(Exception):
         self.attempts = attempts
         self.initial_metadata = initial_metadata
         self.trailing_metadata = trailing_metadata
+        self.unprocessed = unprocessed
 
 
 def deadline_passed() -> CallFailed:

@@ -6,7 +6,7 @@ import attrs
 from google.protobuf.message import DecodeError
 from purerpc import StatusCode
 
-from entrypoints.client.call import ClientCall
+from entrypoints.client.attempt import Asked
 from entrypoints.client.errors import CallFailed, request_id_in
 from entrypoints.grpc.pb.llm_service_pb2 import STREAM_EVENT_TYPE_FINISH, LLMStreamResponse
 from entrypoints.grpc.transport.headers import Metadata
@@ -16,7 +16,7 @@ from entrypoints.grpc.transport.headers import Metadata
 class Events(AsyncIterator[LLMStreamResponse]):
     """Yields events as they come; ends after FINISH and status OK, or raises `CallFailed`."""
 
-    _call: ClientCall
+    _call: Asked
     _finished: bool = False
 
     @property

@@ -20,7 +20,15 @@ from entrypoints.settings.tree import Settings
 from entrypoints.settings.values import plain_converter
 
 PREFIX = "LLMSERVICE_"
-RESERVED = frozenset({"LLMSERVICE_CONFIG", "LLMSERVICE_LOG_LEVEL", "LLMSERVICE_TARGET"})
+RESERVED = frozenset(
+    {
+        "LLMSERVICE_CONFIG",
+        "LLMSERVICE_LOG_LEVEL",
+        "LLMSERVICE_TARGET",
+        "LLMSERVICE_TOKEN",
+        "LLMSERVICE_TOKEN_FILE",
+    }
+)
 """Variables with our prefix that are not settings of the tree."""
 
 

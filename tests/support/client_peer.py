@@ -1,8 +1,9 @@
 """A server's end of a connection whose every frame the test decides."""
 
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import attrs
@@ -31,7 +32,7 @@ _LIMITS = EngineLimits()
 class Peer:
     """One accepted connection."""
 
-    stream: trio.SocketStream
+    stream: trio.abc.Stream
     engine: Engine
     seen: deque[Event] = attrs.field(factory=deque)
 
@@ -75,11 +76,27 @@ class Peer:
 
 @asynccontextmanager
 async def peer(
-    play: Callable[[Peer], Awaitable[None]], limits: EngineLimits = _LIMITS
+    play: Callable[[Peer], Awaitable[None]],
+    limits: EngineLimits = _LIMITS,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Have `play` act as the server of every connection; yield the address."""
 
-    async def serve(stream: trio.SocketStream) -> None:
+    async def serve(plain: trio.SocketStream) -> None:
+        stream: trio.abc.Stream = plain
+        if tls is not None:
+            stream = secure = trio.SSLStream(plain, tls, server_side=True, https_compatible=True)
+            try:
+                await secure.do_handshake()
+            except trio.BrokenResourceError:
+                # One of us has seen enough of the other. Trio keeps the alert that says so to itself.
+                with suppress(trio.BrokenResourceError):
+                    await plain.send_all(secure._outgoing.read())
+                    await plain.send_eof()
+                    while await plain.receive_some(65536):
+                        pass
+                await trio.aclose_forcefully(stream)
+                return
         async with stream:
             end = engine_factory("auto")(False, limits)
             end.start()

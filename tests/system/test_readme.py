@@ -63,6 +63,16 @@ def test_the_program_in_process_answers(tmp_path: Path) -> None:
 
 
 @needs_model
+def test_the_projects_own_client_answers(tmp_path: Path) -> None:
+    with serving(tmp_path, config="") as server:
+        program = tmp_path / "own.py"
+        program.write_text(
+            block("python", "invoke_stream(request").replace("127.0.0.1:50051", server.address)
+        )
+        assert run(program, tmp_path).strip()
+
+
+@needs_model
 def test_the_grpcio_client_is_generated_and_answers(tmp_path: Path) -> None:
     command = re.search(r"generate with `python (-m grpc_tools[^`]*)`", README)
     assert command is not None

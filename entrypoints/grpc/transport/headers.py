@@ -192,6 +192,16 @@ def _metadata_pairs(name: bytes, value: bytes) -> list[tuple[str, str | bytes]] 
         return None
 
 
+def read_metadata(headers: Headers) -> Metadata:
+    """Return what `headers` say beside HTTP's and gRPC's own fields; malformed fields are left out."""
+    return tuple(
+        pair
+        for name, value in headers
+        if not name.startswith((b":", b"grpc-"))
+        for pair in _metadata_pairs(name, value) or ()
+    )
+
+
 def write_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> list[tuple[bytes, bytes]]:
     """Return `metadata` as header fields; spaces around text do not survive.
 

@@ -21,6 +21,41 @@ def test_forms(text: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("dns:host:1", Target("host", 1)),
+        ("dns:///host:1", Target("host", 1)),
+        ("dns:///host", Target("host")),
+        ("ipv4:127.0.0.1:1", Target("127.0.0.1", 1)),
+        ("ipv6:[::1]:1", Target("::1", 1)),
+        ("http://host", Target("host", 80, secure=False)),
+        ("https://host", Target("host", 443, secure=True)),
+        ("https://[::1]:8443/", Target("::1", 8443, secure=True)),
+        ("grpc://host", Target("host", secure=False)),
+        ("grpcs://host:1", Target("host", 1, secure=True)),
+    ],
+)
+def test_grpcs_own_names_are_understood(text: str, target: Target) -> None:
+    assert Target.parse(text) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "shown"),
+    [
+        ("unix:/run/a.sock", "/run/a.sock", "unix:/run/a.sock"),
+        ("unix:///run/a.sock", "/run/a.sock", "unix:/run/a.sock"),
+        ("unix:a.sock", "a.sock", "unix:a.sock"),
+        ("unix-abstract:a", "\0a", "unix-abstract:a"),
+    ],
+)
+def test_sockets_of_this_machine(text: str, path: str, shown: str) -> None:
+    target = Target.parse(text)
+    assert (target.path, target.authority) == (path, "localhost")
+    assert str(target) == shown
+    assert Target.parse(shown) == target
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -31,7 +66,16 @@ def test_forms(text: str, host: str, port: int) -> None:
         "host:65536",
         "[::1",
         "[::1]1",
-        "http://host:1",
+        "ftp://host:1",
+        "https://",
+        "https://user@host",
+        "https://host/path",
+        "https://host:1?x",
+        "dns://8.8.8.8/host",
+        "ipv4:1.2.3.4:5,1.2.3.5:5",
+        "unix:",
+        "unix://socket",
+        "unix-abstract:",
         "a b:1",
         "hö:1",
     ],
