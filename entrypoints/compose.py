@@ -21,9 +21,7 @@ from domain.services.route import Routed
 from domain.services.service import Service
 from entrypoints.natives import NATIVES
 from entrypoints.settings.local import LocalSettings
-from entrypoints.settings.providers import (
-    NativeSettings,
-)
+from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.stacking import Stacker
 from ports.provider import Provider

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from entrypoints.settings.headers import Header
+
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -37,6 +39,31 @@ def keys(variable: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     if not found:
         raise KeyMissing(f"{file} ({variable}_FILE) is empty")
     return found
+
+
+def header_values(
+    headers: Mapping[str, Header], environment: Mapping[str, str]
+) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Return the values of `headers`, and those among them that are secret.
+
+    Raises:
+        KeyMissing: A variable that holds one is not set.
+    """
+    found: dict[str, str] = {}
+    for name, header in headers.items():
+        found[name] = header.value or _variable(name, header.env, environment)
+    return found, tuple(found[name] for name, header in headers.items() if header.env)
+
+
+def _variable(name: str, variable: str, environment: Mapping[str, str]) -> str:
+    if not VARIABLE.fullmatch(variable):
+        raise KeyMissing(f"env of headers.{name} must be the name of a variable, not the value")
+    value = environment.get(variable, "").strip()
+    if not value:
+        raise KeyMissing(f"set {variable}, which holds the header {name}")
+    if not value.isascii() or not value.isprintable():
+        raise KeyMissing(f"{variable} cannot be a header: it must be visible ASCII")
+    return value
 
 
 def _split(text: str) -> tuple[str, ...]:

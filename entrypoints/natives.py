@@ -6,7 +6,7 @@ import attrs
 
 from adapters.http.endpoint import Credential, bearer
 from adapters.providers.anthropic.codec import HOME as ANTHROPIC
-from adapters.providers.anthropic.codec import AnthropicCodec
+from adapters.providers.anthropic.codec import VERSION, AnthropicCodec
 from adapters.providers.gemini.codec import HOME as GEMINI
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
@@ -18,6 +18,7 @@ from adapters.providers.openrouter.codec import HOME as OPENROUTER
 from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
 from adapters.wire.codec import Codec
 from adapters.wire.home import ProviderHome
+from entrypoints.settings.native import NativeSettings
 
 
 @attrs.frozen(kw_only=True)
@@ -25,13 +26,13 @@ class Native:
     """One provider that is known by name.
 
     Attributes:
-        codec: Makes its codec, for a configured name.
+        codec: Makes its codec, for a configured name and what is set there.
         authorization: Gives the headers that show a credential.
         offered: Whether it is there without being configured, and called missing without a key.
     """
 
     home: ProviderHome
-    codec: Callable[[str], Codec]
+    codec: Callable[[str, NativeSettings], Codec]
     authorization: Callable[[Credential], Mapping[str, str]] = bearer
     offered: bool = True
 
@@ -40,25 +41,53 @@ def _header(name: str) -> Callable[[Credential], Mapping[str, str]]:
     return lambda credential: {name: credential.secret}
 
 
+def _openai(name: str, settings: NativeSettings) -> Codec:
+    return openai_codec(
+        OpenAIConfig(
+            name=name,
+            overrides=settings.models,
+            organization=settings.organization,
+            project=settings.project,
+        )
+    )
+
+
+def _anthropic(name: str, settings: NativeSettings) -> Codec:
+    return AnthropicCodec(
+        name=name,
+        overrides=settings.models,
+        betas=settings.betas,
+        version=settings.api_version or VERSION,
+    )
+
+
+def _gemini(name: str, settings: NativeSettings) -> Codec:
+    config = GeminiConfig(name=name, overrides=settings.models)
+    version = settings.api_version or config.version
+    return GeminiCodec(attrs.evolve(config, version=version))
+
+
+def _openrouter(name: str, settings: NativeSettings) -> Codec:
+    return openrouter_codec(
+        OpenRouterConfig(
+            name=name,
+            overrides=settings.models,
+            referer=settings.referer,
+            title=settings.title,
+            require_parameters=settings.require_parameters,
+        )
+    )
+
+
+def _mistral(name: str, settings: NativeSettings) -> Codec:
+    return mistral_codec(MistralConfig(name=name, overrides=settings.models))
+
+
 NATIVES: Mapping[str, Native] = {
-    "openai": Native(home=OPENAI, codec=lambda name: openai_codec(OpenAIConfig(name=name))),
-    "anthropic": Native(
-        home=ANTHROPIC,
-        codec=lambda name: AnthropicCodec(name=name),
-        authorization=_header("x-api-key"),
-    ),
-    "gemini": Native(
-        home=GEMINI,
-        codec=lambda name: GeminiCodec(GeminiConfig(name=name)),
-        # Never in the address: it would leak into logs.
-        authorization=_header("x-goog-api-key"),
-    ),
-    "openrouter": Native(
-        home=OPENROUTER, codec=lambda name: openrouter_codec(OpenRouterConfig(name=name))
-    ),
-    "mistral": Native(
-        home=MISTRAL,
-        codec=lambda name: mistral_codec(MistralConfig(name=name)),
-        offered=False,
-    ),
+    "openai": Native(home=OPENAI, codec=_openai),
+    "anthropic": Native(home=ANTHROPIC, codec=_anthropic, authorization=_header("x-api-key")),
+    # Never in the address: it would leak into logs.
+    "gemini": Native(home=GEMINI, codec=_gemini, authorization=_header("x-goog-api-key")),
+    "openrouter": Native(home=OPENROUTER, codec=_openrouter),
+    "mistral": Native(home=MISTRAL, codec=_mistral, offered=False),
 }

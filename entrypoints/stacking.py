@@ -8,23 +8,21 @@ import httpx
 from adapters.http.chat_model import HttpChatModel
 from adapters.http.endpoint import Credential, Endpoint, bearer
 from adapters.http.exchange import HttpBounds
-from adapters.providers.compatible.codec import CompatibleConfig, compatible_codec
+from adapters.providers.compatible.codec import FEATURES, CompatibleConfig, compatible_codec
 from adapters.scripted.provider import Scripted
 from adapters.wire.codec import Codec
+from adapters.wire.options import WithOptions
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.deadline import Timed
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
 from entrypoints.base_url import check_base_url
-from entrypoints.credentials import KeyMissing, keys
+from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.natives import NATIVES
-from entrypoints.settings.providers import (
-    CompatibleSettings,
-    NativeSettings,
-    ProviderSettings,
-    ScriptedSettings,
-)
+from entrypoints.settings.compatible import CompatibleSettings
+from entrypoints.settings.native import NativeSettings
+from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.tree import Settings
 from ports.provider import Provider
 from ports.usage_log import UsageLog
@@ -62,11 +60,16 @@ class Stacker:
         codec = compatible_codec(
             CompatibleConfig(
                 name=name,
-                models=configured.models,
+                overrides=configured.models,
+                open_ended=not configured.only_listed,
+                features=(configured.takes or FEATURES) - configured.refuses,
                 max_tokens_field=configured.max_tokens_field,
+                developer_role=configured.developer_role,
+                stream_usage=configured.stream_usage,
             )
         )
-        return self._http(codec, configured.base_url, configured.api_key_env, bearer)
+        key = configured.api_key_env
+        return self._http(codec, configured, configured.base_url, key, bearer)
 
     def _native(self, name: str, configured: NativeSettings) -> Provider:
         native = NATIVES[configured.kind]
@@ -78,7 +81,8 @@ class Stacker:
                 variable = native.home.base_url_variable
                 return Absent(name, f"provider {name} has no address: {variable}: {error}")
         return self._http(
-            native.codec(name),
+            native.codec(name, configured),
+            configured,
             base_url or native.home.base_url,
             configured.api_key_env or native.home.key_variable,
             native.authorization,
@@ -87,6 +91,7 @@ class Stacker:
     def _http(
         self,
         codec: Codec,
+        configured: CompatibleSettings | NativeSettings,
         base_url: str,
         key_variable: str,
         authorization: Callable[[Credential], Mapping[str, str]],
@@ -96,11 +101,19 @@ class Stacker:
             credential = self._credential(key_variable)
         except KeyMissing as error:
             return Absent(name, f"provider {name} has no key: {error}")
+        try:
+            headers, secrets = header_values(configured.headers, self.environment)
+        except KeyMissing as error:
+            return Absent(name, f"provider {name} lacks a header: {error}")
         timeouts = self.settings.timeouts
         model = HttpChatModel(
-            codec=codec,
+            codec=WithOptions(codec, configured.options) if configured.options else codec,
             endpoint=Endpoint(
-                base_url=base_url, credential=credential, authorization=authorization
+                base_url=base_url,
+                credential=credential,
+                authorization=authorization,
+                headers=headers,
+                secrets=secrets,
             ),
             transport=self.transport,
             patience=self._patience,

@@ -49,13 +49,21 @@ class Endpoint:
         base_url: Up to where a codec's paths begin, e.g. ``https://host/v1``.
         credential: ``None``: the provider wants none.
         authorization: Gives the headers that show the credential.
-        headers: Sent with every request; names in lower case.
+        headers: Sent with every request; names in lower case. Their values may be secret.
+        secrets: Those of these values that no answer may show.
     """
 
     base_url: str = attrs.field(converter=_trimmed)
     credential: Credential | None = None
     authorization: Callable[[Credential], Mapping[str, str]] = bearer
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    _hidden: tuple[str, ...] = attrs.field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=attrs.Factory(lambda self: tuple(_hidden(self)), True),
+    )
     _raw: tuple[tuple[bytes, bytes], ...] = attrs.field(
         init=False,
         repr=False,
@@ -83,24 +91,31 @@ class Endpoint:
 
     def scrubbed(self, head: ResponseHead, body: bytes) -> tuple[ResponseHead, bytes]:
         """Return an answer without our secret, should the provider have said it."""
-        if self.credential is None:
-            return head, body
-        secret = self.credential.secret
-        if any(secret in value for value in head.headers.values()):
-            shown = {name: presentable(value, [secret]) for name, value in head.headers.items()}
-            head = ResponseHead(head.status, shown)
-        return head, body.replace(secret.encode(), HIDDEN.encode())
+        for secret in self._hidden:
+            if any(secret in value for value in head.headers.values()):
+                shown = {name: presentable(value, [secret]) for name, value in head.headers.items()}
+                head = ResponseHead(head.status, shown)
+            body = body.replace(secret.encode(), HIDDEN.encode())
+        return head, body
 
     def discreet(self, error: ChatError) -> ChatError:
         """Return `error` without our secret, should the provider have said it."""
-        if self.credential is not None and self.credential.secret in error.message:
-            error.message = presentable(error.message, [self.credential.secret])
+        if any(secret in error.message for secret in self._hidden):
+            error.message = presentable(error.message, self._hidden)
             error.args = (error.message,)
         return error
 
     def shown(self, event: ChatEvent) -> ChatEvent:
         """Return `event`, which holds nothing that the model says, without our secret."""
-        return event if self.credential is None else without(self.credential.secret, event)
+        for secret in self._hidden:
+            event = without(secret, event)
+        return event
+
+
+def _hidden(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.credential is not None:
+        yield endpoint.credential.secret
+    yield from endpoint.secrets
 
 
 def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:

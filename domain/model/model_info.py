@@ -14,6 +14,7 @@ class Feature(StrEnum):
     JSON_SCHEMA = "json_schema"
     REASONING_EFFORT = "reasoning_effort"
     REASONING_BUDGET = "reasoning_budget"
+    REASONING_CONTENT = "reasoning_content"
     IMAGES = "images"
     AUDIO = "audio"
     FILES = "files"

@@ -94,6 +94,12 @@ _PARAMETERS: Sequence[_Parameter] = (
         _plain_reasoning(budget_tokens=None),
     ),
     _Parameter(
+        "reasoning.include_content",
+        Feature.REASONING_CONTENT,
+        lambda r: r.reasoning is not None and bool(r.reasoning.include_content),
+        _plain_reasoning(include_content=None),
+    ),
+    _Parameter(
         "temperature",
         Feature.TEMPERATURE,
         lambda r: r.temperature is not None,

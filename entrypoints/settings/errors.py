@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import cattrs
 
-_NAMED = re.compile(r"'([\w.@-]+)' (.*)", re.DOTALL)
+_NAMED = re.compile(r"'([^']+)' (.*)", re.DOTALL)
 """How attrs' validators begin: with the attribute's name, or a path below it, which belongs into the path."""
 
 

@@ -7,14 +7,18 @@ a provider names the variable that holds its key.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import cattrs
 
+from adapters.wire.overrides import Override
+from domain.model.json_value import JsonObject
+from domain.model.model_info import Feature
 from entrypoints.settings.callers import add_caller_hooks
 from entrypoints.settings.errors import sentences
+from entrypoints.settings.headers import Header
 from entrypoints.settings.providers import ProviderSettings, provider_settings
 from entrypoints.settings.tree import Settings
 from entrypoints.settings.values import plain_converter
@@ -111,7 +115,24 @@ def _make_converter() -> cattrs.Converter:
         ProviderSettings, lambda value, _: provider_settings(value, converter)
     )
     add_caller_hooks(converter)
+    # These were read before, by kind.
+    for read in (tuple[Override, ...], Mapping[str, Header], JsonObject):
+        converter.register_structure_hook_func(_is(read), lambda value, _: value)
+    converter.register_structure_hook_func(
+        _is(frozenset[Feature]), lambda value, _: _features(value)
+    )
     return converter
+
+
+def _is(kind: object) -> Callable[[object], bool]:
+    return lambda other: other == kind
+
+
+def _features(value: Any) -> frozenset[Feature]:
+    known = [each.value for each in Feature]
+    if not isinstance(value, list | tuple) or not all(each in known for each in value):
+        raise ValueError(f"must be a list of: {', '.join(known)}")
+    return frozenset(Feature(each) for each in value)
 
 
 _CONVERTER = _make_converter()

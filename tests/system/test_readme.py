@@ -43,7 +43,7 @@ def run(program: Path, folder: Path) -> str:
 
 def test_the_configuration_is_valid() -> None:
     settings = structure(tomllib.loads(block("toml", "[grpc]")))
-    assert set(settings.providers) == {"mistral", "groq", "demo"}
+    assert set(settings.providers) == {"mistral", "groq", "openai", "demo"}
 
 
 def test_a_token_is_made_and_its_digest_is_what_the_configuration_takes() -> None:

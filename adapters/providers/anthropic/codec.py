@@ -13,6 +13,7 @@ from adapters.providers.anthropic.stream import AnthropicDecoder
 from adapters.providers.anthropic.whole import whole
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
 from adapters.wire.home import ProviderHome
+from adapters.wire.overrides import Override, by_vagueness, names, overridden
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
@@ -23,6 +24,7 @@ HOME = ProviderHome(
     base_url_variable="ANTHROPIC_BASE_URL",
     key_variable="ANTHROPIC_API_KEY",
 )
+VERSION = "2023-06-01"
 
 
 def _completed(overrides: Mapping[str, ModelFacts]) -> Mapping[str, ModelFacts]:
@@ -38,30 +40,35 @@ class AnthropicCodec:
             go back.
         facts: Facts of models, by name; they win over `MODELS`, to which they are added. The name ``*``
             stands for every name that is not known.
+        overrides: What the settings say of models; it wins over `facts`.
         version: Of the API, sent with every request.
         betas: Names for the ``anthropic-beta`` header, sent with every request.
     """
 
     name: str = "anthropic"
     facts: Mapping[str, ModelFacts] = attrs.field(factory=dict, converter=_completed)
-    version: str = "2023-06-01"
+    overrides: Sequence[Override] = attrs.field(default=(), converter=by_vagueness)
+    version: str = VERSION
     betas: tuple[str, ...] = ()
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models known without asking."""
+        found = {model: self._facts(model) for model in names(self.overrides, list(self.facts))}
         return [
-            info_of(self.name, model, facts) for model, facts in self.facts.items() if facts.listed
+            info_of(self.name, model, facts)
+            for model, facts in found.items()
+            if facts is not None and facts.listed
         ]
 
     def info(self, model: str, /) -> ModelInfo | None:
         """Return what is known of `model`."""
-        facts = facts_of(model, self.facts)
+        facts = self._facts(model)
         return None if facts is None else info_of(self.name, model, facts)
 
     def encode(self, call: ChatCall, /) -> WireRequest:
         """Return the request for `call`."""
         request = call.request
-        facts = facts_of(request.model, self.facts) or NEWER
+        facts = self._facts(request.model) or NEWER
         draft = Draft(self.name, request.model, facts, request.unsupported_params)
         return encode(call, draft, self.version, self.betas)
 
@@ -78,4 +85,7 @@ class AnthropicCodec:
         return failure_of_status(head, body)
 
     def _answer(self, call: ChatCall, head: ResponseHead) -> Answer:
-        return Answer(self.name, facts_of(call.request.model, self.facts), call, head)
+        return Answer(self.name, self._facts(call.request.model), call, head)
+
+    def _facts(self, model: str) -> ModelFacts | None:
+        return overridden(model, self.overrides, lambda name: facts_of(name, self.facts), NEWER)

@@ -41,6 +41,8 @@ class ModelFacts:
         structured_output: Whether it takes ``output_config.format`` and strict tools.
         prefill: Whether the conversation may end with the assistant's own words.
         forced_tool_choice: Whether it can be made to call a tool.
+        images: Whether it sees pictures.
+        files: Whether it reads documents.
         context_tokens: Prompt and answer together; ``None``: not known.
         max_output_tokens: Longest answer, thinking included; ``None``: not known.
         default_max_tokens: Sent where the caller sets no bound, since the API demands one.
@@ -57,6 +59,8 @@ class ModelFacts:
     structured_output: bool = False
     prefill: bool = False
     forced_tool_choice: bool = True
+    images: bool = True
+    files: bool = True
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     default_max_tokens: int = 8_192
@@ -160,8 +164,6 @@ _ALWAYS = frozenset(
     {
         Feature.TOOLS,
         Feature.PARALLEL_TOOL_CALLS,
-        Feature.IMAGES,
-        Feature.FILES,
         Feature.PROMPT_CACHING,
         Feature.STOP,
         Feature.END_USER,
@@ -192,12 +194,16 @@ def info_of(provider: str, model: str, facts: ModelFacts) -> ModelInfo:
 def features_of(facts: ModelFacts) -> frozenset[Feature]:
     """Return the parts of a request that a model with `facts` takes."""
     found = _ALWAYS
+    if facts.images:
+        found |= {Feature.IMAGES}
+    if facts.files:
+        found |= {Feature.FILES}
     if facts.sampling:
         found |= _SAMPLING
     if facts.structured_output:
         found |= {Feature.JSON_SCHEMA}
     if facts.thinking:
-        found |= {Feature.REASONING_EFFORT}
+        found |= {Feature.REASONING_EFFORT, Feature.REASONING_CONTENT}
     if Thinking.BUDGET in facts.thinking:
         found |= {Feature.REASONING_BUDGET}
     return found

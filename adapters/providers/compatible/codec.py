@@ -3,13 +3,15 @@
 Source: the API pages of vLLM, llama.cpp, Ollama, Groq, DeepSeek and Together
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import attrs
 
+from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
-from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
-from domain.model.model_info import Feature, ModelInfo
+from adapters.providers.chat_completions.dialect import ROLES, ROLES_WITHOUT_DEVELOPER, Dialect
+from adapters.wire.overrides import Override
+from domain.model.model_info import Feature
 
 FEATURES = frozenset(Feature) - {Feature.PROMPT_CACHING, Feature.REASONING_BUDGET}
 """What requests may ask for where the settings say nothing: a server knows itself what its model takes."""
@@ -22,41 +24,42 @@ class CompatibleConfig:
     Attributes:
         name: The provider's configured name.
         models: Names that are listed.
+        overrides: What the settings say of models.
         open_ended: Whether other names are passed on too.
         features: What requests may ask for.
         max_tokens_field: What the endpoint calls the bound on the answer; most know only the old name.
+        developer_role: Whether it knows the role; where not, such a message goes out as the system's.
+        stream_usage: Whether a stream can be asked to tell the usage; some servers refuse the field.
     """
 
     name: str
     models: tuple[str, ...] = ()
+    overrides: Sequence[Override] = ()
     open_ended: bool = True
     features: frozenset[Feature] = FEATURES
     max_tokens_field: str = "max_tokens"
+    developer_role: bool = False
+    stream_usage: bool = True
 
 
 def compatible_codec(config: CompatibleConfig) -> ChatCompletionsCodec:
     """Return the codec for the endpoint of `config`."""
-    listed = tuple(_info(config, model) for model in config.models)
-    return ChatCompletionsCodec(dialect=_dialect(config), listed=listed, look_up=_look_up(config))
-
-
-def _dialect(config: CompatibleConfig) -> Dialect:
-    return Dialect(
-        name=config.name,
+    catalogue = Catalogue(
+        provider=config.name,
         features=config.features,
-        roles=ROLES_WITHOUT_DEVELOPER,
+        models=config.models,
+        overrides=config.overrides,
+        open_ended=config.open_ended,
+    )
+    dialect = Dialect(
+        name=config.name,
+        features=catalogue.most_features(),
+        roles=ROLES if config.developer_role else ROLES_WITHOUT_DEVELOPER,
         max_tokens_field=config.max_tokens_field,
+        stream_options={"include_usage": True} if config.stream_usage else None,
         refusal_part="text",
         allowed_tools=False,
     )
-
-
-def _look_up(config: CompatibleConfig) -> Callable[[str], ModelInfo | None]:
-    def look_up(model: str) -> ModelInfo | None:
-        return _info(config, model) if config.open_ended or model in config.models else None
-
-    return look_up
-
-
-def _info(config: CompatibleConfig, model: str) -> ModelInfo:
-    return ModelInfo(provider=config.name, model=model, features=config.features)
+    return ChatCompletionsCodec(
+        dialect=dialect, listed=catalogue.listed(), look_up=catalogue.look_up
+    )

@@ -16,6 +16,7 @@ from adapters.providers.gemini.stream import GeminiDecoder
 from adapters.providers.gemini.whole import whole
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
 from adapters.wire.home import ProviderHome
+from adapters.wire.overrides import names
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
@@ -46,7 +47,11 @@ class GeminiCodec:
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models that are listed."""
-        return [self._models.info(self.name, model) for model in self.config.listed]
+        return [
+            self._models.info(self.name, model)
+            for model in names(self._models.overrides, self.config.listed)
+            if self._models.find(model).listed
+        ]
 
     def info(self, model: str, /) -> ModelInfo | None:
         """Return what is known of `model`; one that is not known is taken for one like the newest."""

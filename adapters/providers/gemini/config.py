@@ -6,6 +6,7 @@ import attrs
 
 from adapters.providers.gemini.media import FETCHED
 from adapters.providers.gemini.models import LISTED, MODELS, ModelFacts, ModelTable
+from adapters.wire.overrides import Override
 
 
 @attrs.frozen(kw_only=True)
@@ -17,6 +18,7 @@ class GeminiConfig:
         version: Of the API; the first part of every path.
         listed: Names of the models that are shown; others are passed on too.
         facts: Further entries for the table of models, by the beginning of the name; they win.
+        overrides: What the settings say of models; it wins over `facts`.
         fetched: Beginnings of the addresses that Gemini reads by itself.
     """
 
@@ -24,8 +26,9 @@ class GeminiConfig:
     version: str = "v1beta"
     listed: Sequence[str] = LISTED
     facts: Mapping[str, ModelFacts] = attrs.field(factory=dict)
+    overrides: Sequence[Override] = ()
     fetched: tuple[str, ...] = FETCHED
 
     def table(self) -> ModelTable:
         """Return all facts."""
-        return ModelTable({**MODELS, **self.facts})
+        return ModelTable({**MODELS, **self.facts}, self.overrides)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from adapters.wire.overrides import Override, by_vagueness, overridden
 from domain.model.chat import ReasoningEffort
 from domain.model.json_value import JsonObject
 from domain.model.model_info import Feature, ModelInfo
@@ -42,6 +43,7 @@ class ModelFacts:
         signed_calls: The first function call of a turn is refused without a thought signature.
         media_results: A function's result may hold media.
         continues: It goes on where a conversation ends with its own turn.
+        listed: Whether a model that the settings name is shown; those that are shown anyway are `LISTED`.
     """
 
     features: frozenset[Feature]
@@ -51,6 +53,7 @@ class ModelFacts:
     continues: bool = True
     context_tokens: int | None = 1_048_576
     max_output_tokens: int | None = 65_536
+    listed: bool = True
 
 
 _PLAIN = frozenset(
@@ -67,7 +70,7 @@ _PLAIN = frozenset(
     }
 )
 _SAMPLING = frozenset({Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K})
-_EFFORT = frozenset({Feature.REASONING_EFFORT})
+_EFFORT = frozenset({Feature.REASONING_EFFORT, Feature.REASONING_CONTENT})
 _BUDGET = _EFFORT | {Feature.REASONING_BUDGET}
 
 _BUDGET_OF: Mapping[ReasoningEffort, JsonObject] = {
@@ -162,12 +165,17 @@ class ModelTable:
 
     Attributes:
         facts: An entry holds for every name that begins with its key, unless a longer key fits too.
+        overrides: What the settings say of models; it wins over `facts`.
     """
 
     facts: Mapping[str, ModelFacts]
+    overrides: Sequence[Override] = attrs.field(default=(), converter=by_vagueness)
 
     def find(self, model: str) -> ModelFacts:
         """Return what is known of `model`, a name without ``models/``."""
+        return overridden(model, self.overrides, self._table, NEWEST) or NEWEST
+
+    def _table(self, model: str) -> ModelFacts:
         fitting = [key for key in self.facts if model.startswith(key)]
         return self.facts[max(fitting, key=len)] if fitting else NEWEST
 

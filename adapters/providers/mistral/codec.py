@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
 from adapters.wire.home import ProviderHome
+from adapters.wire.overrides import Override
 from domain.model.events import FinishReason
-from domain.model.model_info import Feature, ModelInfo
+from domain.model.model_info import Feature
 
 HOME = ProviderHome(
     base_url="https://api.mistral.ai/v1",
@@ -49,11 +51,13 @@ class MistralConfig:
     Attributes:
         name: The provider's configured name; also the key of its `provider_options`.
         models: Names that are listed; others are passed on too.
+        overrides: What the settings say of models.
         features: What requests may ask for.
     """
 
     name: str = "mistral"
     models: Sequence[str] = LISTED
+    overrides: Sequence[Override] = ()
     features: frozenset[Feature] = FEATURES
 
 
@@ -64,13 +68,15 @@ def call_id(given: str) -> str:
 
 def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
     """Return the codec for the account of `config`."""
-
-    def look_up(model: str) -> ModelInfo | None:
-        return ModelInfo(provider=config.name, model=model, features=config.features)
-
+    catalogue = Catalogue(
+        provider=config.name,
+        features=config.features,
+        models=config.models,
+        overrides=config.overrides,
+    )
     dialect = Dialect(
         name=config.name,
-        features=config.features,
+        features=catalogue.most_features(),
         roles=ROLES_WITHOUT_DEVELOPER,
         max_tokens_field="max_tokens",
         # The last chunk tells the usage unasked.
@@ -82,8 +88,6 @@ def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
         request_id_header="mistral-correlation-id",
         finish_reasons=_FINISH_REASONS,
     )
-    listed = tuple(
-        ModelInfo(provider=config.name, model=model, features=config.features)
-        for model in config.models
+    return ChatCompletionsCodec(
+        dialect=dialect, listed=catalogue.listed(), look_up=catalogue.look_up
     )
-    return ChatCompletionsCodec(dialect=dialect, listed=listed, look_up=look_up)

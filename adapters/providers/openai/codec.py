@@ -14,6 +14,7 @@ from adapters.providers.openai.fit import dialect_of, fit
 from adapters.providers.openai.models import MODELS, NEWER, ModelFacts, facts_of, info_of
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
 from adapters.wire.home import ProviderHome
+from adapters.wire.overrides import Override, by_vagueness, names, overridden
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
@@ -34,12 +35,14 @@ class OpenAIConfig:
         name: The provider's configured name; also the key of its `provider_options`.
         facts: Facts of models, by name; they win over `MODELS`, to which they are added. The name ``*``
             stands for every name that is not known.
+        overrides: What the settings say of models; it wins over `facts`.
         organization: Whose account pays, where the key belongs to several.
         project: Which of its projects.
     """
 
     name: str = "openai"
     facts: Mapping[str, ModelFacts] = attrs.field(factory=dict)
+    overrides: Sequence[Override] = ()
     organization: str = ""
     project: str = ""
 
@@ -52,21 +55,26 @@ class OpenAICodec:
         name: The provider's configured name.
         facts: Of all known models, by name.
         headers: Sent with every request.
+        overrides: Win over `facts`.
     """
 
     name: str
     facts: Mapping[str, ModelFacts]
     headers: Mapping[str, str]
+    overrides: Sequence[Override] = attrs.field(default=(), converter=by_vagueness)
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models known without asking."""
+        found = {model: self._known(model) for model in names(self.overrides, list(self.facts))}
         return [
-            info_of(self.name, model, facts) for model, facts in self.facts.items() if facts.listed
+            info_of(self.name, model, facts)
+            for model, facts in found.items()
+            if facts is not None and facts.listed
         ]
 
     def info(self, model: str, /) -> ModelInfo | None:
         """Return what is known of `model`."""
-        facts = facts_of(model, self.facts)
+        facts = self._known(model)
         return None if facts is None else info_of(self.name, model, facts)
 
     def encode(self, call: ChatCall, /) -> WireRequest:
@@ -90,7 +98,10 @@ class OpenAICodec:
         return self._spoken(call).failure(call, head, body)
 
     def _facts(self, call: ChatCall) -> ModelFacts:
-        return facts_of(call.request.model, self.facts) or NEWER
+        return self._known(call.request.model) or NEWER
+
+    def _known(self, model: str) -> ModelFacts | None:
+        return overridden(model, self.overrides, lambda name: facts_of(name, self.facts), NEWER)
 
     def _spoken(self, call: ChatCall) -> ChatCompletionsCodec:
         dialect = dialect_of(self.name, self._facts(call))
@@ -107,4 +118,5 @@ def openai_codec(config: OpenAIConfig) -> OpenAICodec:
         name=config.name,
         facts={**MODELS, **config.facts},
         headers={name: value for name, value in account.items() if value},
+        overrides=config.overrides,
     )

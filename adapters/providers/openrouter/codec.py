@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.chat_completions.dialect import RESERVED, CachePlace, Dialect
 from adapters.providers.chat_completions.draft import Draft
@@ -16,6 +17,7 @@ from adapters.providers.openrouter.failure import STATUSES, WORDS
 from adapters.providers.openrouter.thoughts import given_back, reasoning_fields
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
 from adapters.wire.home import ProviderHome
+from adapters.wire.overrides import Override
 from domain.model.caching import CacheControl
 from domain.model.call import ChatCall
 from domain.model.chat import ChatRequest
@@ -47,6 +49,7 @@ class OpenRouterConfig:
         name: The provider's configured name; also the key of its `provider_options`, and whose thoughts
             go back.
         models: Facts of models that are listed.
+        overrides: What the settings say of models; it wins over `models`.
         open_ended: Whether other names are passed on too.
         referer: Address of the application, for OpenRouter's listings.
         title: Its name there.
@@ -56,6 +59,7 @@ class OpenRouterConfig:
 
     name: str = "openrouter"
     models: Sequence[ModelInfo] = ()
+    overrides: Sequence[Override] = ()
     open_ended: bool = True
     referer: str = ""
     title: str = ""
@@ -116,15 +120,19 @@ class OpenRouterCodec:
 
 def openrouter_codec(config: OpenRouterConfig) -> OpenRouterCodec:
     """Return the codec for the account of `config`."""
-    known = {info.model: info for info in config.models}
-
-    def look_up(model: str) -> ModelInfo | None:
-        return known.get(model) or (_info(config.name, model) if config.open_ended else None)
-
+    catalogue = Catalogue(
+        provider=config.name,
+        # What the many models take differs and changes daily; OpenRouter knows it.
+        features=frozenset(Feature),
+        overrides=[*(_said(info) for info in config.models), *config.overrides],
+        open_ended=config.open_ended,
+    )
     shown = {"http-referer": config.referer, "x-openrouter-title": config.title}
     return OpenRouterCodec(
         spoken=ChatCompletionsCodec(
-            dialect=_dialect(config.name), listed=tuple(config.models), look_up=look_up
+            dialect=_dialect(config.name),
+            listed=catalogue.listed(),
+            look_up=catalogue.look_up,
         ),
         headers={name: value for name, value in shown.items() if value},
         routing={"require_parameters": True} if config.require_parameters else {},
@@ -151,9 +159,9 @@ def _dialect(name: str) -> Dialect:
     )
 
 
-def _info(name: str, model: str) -> ModelInfo:
-    # What the many models take differs and changes daily; OpenRouter knows it.
-    return ModelInfo(provider=name, model=model, features=frozenset(Feature))
+def _said(info: ModelInfo) -> Override:
+    facts = attrs.asdict(info, filter=attrs.filters.exclude("provider", "model"))
+    return Override(info.model, facts)
 
 
 def _mark(control: CacheControl) -> JsonObject:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from adapters.scripted.script import Say
+from adapters.wire.overrides import Override
+from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.loading import SettingsError, load_settings, structure
-from entrypoints.settings.providers import CompatibleSettings, ScriptedSettings
+from entrypoints.settings.providers import ScriptedSettings
 from entrypoints.settings.tree import Settings
 
 HOUSE = """
@@ -119,7 +121,9 @@ def test_the_environment_can_set_up_a_provider(tmp_path: Path) -> None:
         },
     )
     assert settings.providers == {
-        "house": CompatibleSettings(base_url="http://127.0.0.1:8080/v1", models=("a", "b"))
+        "house": CompatibleSettings(
+            base_url="http://127.0.0.1:8080/v1", models=(Override("a"), Override("b"))
+        )
     }
 
 
@@ -204,8 +208,14 @@ def test_what_the_environment_gets_wrong_is_named(
         ("[providers.x]\nkind = 'compatible'", "providers.x.base_url: is missing"),
         ("[providers.x]\nkind = 'scripted'", "providers.x.models: is missing"),
         (f"{HOUSE}api_key = 'sk'", "providers.house.api_key: is not known"),
-        (f"{HOUSE}models = 'a'", "providers.house.models: must be a list of strings"),
-        (f"{HOUSE}models = [1]", "providers.house.models: must be a list of strings"),
+        (
+            f"{HOUSE}models = 'a'",
+            "providers.house.models: must be a list of strings, or a table by name",
+        ),
+        (
+            f"{HOUSE}models = [1]",
+            "providers.house.models: must be a list of strings, or a table by name",
+        ),
         (
             f"{HOUSE}allow_plain_http = 'yes'",
             "providers.house.allow_plain_http: must be true or false",
@@ -265,7 +275,7 @@ def test_each_kind_of_provider_has_its_settings(tmp_path: Path) -> None:
     )
     assert settings.providers == {
         "house": CompatibleSettings(
-            base_url="https://models.house/v1", models=("a",), api_key_env="HOUSE_KEY"
+            base_url="https://models.house/v1", models=(Override("a"),), api_key_env="HOUSE_KEY"
         ),
         "stage": ScriptedSettings(models={"m": (Say("hi"),)}),
     }

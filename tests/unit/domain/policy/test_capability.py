@@ -72,6 +72,12 @@ PARAMETERS: list[tuple[Feature, dict[str, object], str, dict[str, object]]] = [
         "reasoning.budget_tokens",
         {"reasoning": ReasoningConfig()},
     ),
+    (
+        Feature.REASONING_CONTENT,
+        {"reasoning": ReasoningConfig(include_content=True)},
+        "reasoning.include_content",
+        {"reasoning": ReasoningConfig()},
+    ),
     (Feature.TEMPERATURE, {"temperature": 0.0}, "temperature", {}),
     (Feature.TOP_P, {"top_p": 0.0}, "top_p", {}),
     (Feature.TOP_K, {"top_k": 1}, "top_k", {}),
