@@ -19,9 +19,15 @@ class Delivery(StrEnum):
 
 @attrs.define
 class Ledger:
-    """The attempts made for one call, oldest first, settled or served."""
+    """What is known of one call while it is served.
+
+    Attributes:
+        attempts: Oldest first, settled or served.
+        drained: Whether the call is cancelled because the service goes away, and not by its caller.
+    """
 
     attempts: list[Attempt] = attrs.field(factory=list)
+    drained: bool = False
 
 
 def _new_request_id() -> str:

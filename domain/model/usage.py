@@ -60,6 +60,7 @@ class AttemptOutcome(StrEnum):
     TIMED_OUT_FIRST_TOKEN = "timed_out_first_token"
     TIMED_OUT_IDLE = "timed_out_idle"
     DEADLINE = "deadline"
+    DRAINED = "drained"
 
 
 @attrs.frozen(kw_only=True)

@@ -100,6 +100,8 @@ class Account:
         if isinstance(exception, Exception):
             return AttemptOutcome.FAILED, ErrorReason.SERVICE_INTERNAL
         # No error of ours: the block was cancelled, or its user went away in the middle.
+        if self.ledger.drained:
+            return AttemptOutcome.DRAINED, ErrorReason.SERVICE_DRAINING
         if now_s >= self.deadline_s:
             return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
         return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED

@@ -12,7 +12,7 @@ from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 
 def endings() -> Endings:
     """Return what the transport asks when a call ends."""
-    return Endings(failed=_failed, deadline=_deadline, ended=_ended)
+    return Endings(failed=_failed, deadline=_deadline, cut=_cut, drained=_drained, ended=_ended)
 
 
 def _failed(call: ServerCall, error: Exception) -> CallStatus:
@@ -28,6 +28,19 @@ def _failed(call: ServerCall, error: Exception) -> CallStatus:
 
 def _deadline(call: ServerCall) -> CallStatus:
     return _told(call, DeadlineExceeded())
+
+
+def _cut(call: ServerCall) -> None:
+    # Before it is cancelled: the account shall not say that the caller did it.
+    if isinstance(call.context, ChatCall):
+        call.context.ledger.drained = True
+
+
+def _drained(call: ServerCall) -> CallStatus:
+    return _told(
+        call,
+        ServiceFailure("the server is going away; call again", ErrorReason.SERVICE_DRAINING),
+    )
 
 
 def _told(call: ServerCall, error: ChatError) -> CallStatus:

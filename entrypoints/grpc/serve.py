@@ -8,9 +8,9 @@ from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
 from entrypoints.grpc.identity import identified
-from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.listeners import Binding
 from entrypoints.grpc.transport.server import Server
 from entrypoints.settings.grpc import GrpcSettings

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import trio
 
+from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.headers import CallHead
 from entrypoints.grpc.transport.messages import PREFIX_SIZE, MessageReader
@@ -33,20 +34,23 @@ class Sent:
         return 0
 
 
+class NoPressure:
+    """Nothing waits, so nobody has to."""
+
+    high_water = 0
+
+
 @attrs.define
 class NoWire:
     """A connection that leads nowhere."""
 
     engine: Any
     peer: str = "peer:1"
-    high_water: int = 0
+    budget: Budget = attrs.field(factory=Budget)
+    pressure: Any = attrs.field(factory=NoPressure)
 
     def wake(self) -> None:
         """Nobody needs to be woken."""
-
-    async def drained(self, stream_id: int) -> None:
-        """Nothing waits, so nothing drains."""
-        raise AssertionError("nothing is queued")
 
 
 def server_call(

@@ -13,7 +13,7 @@ import trio.testing
 from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import StatusCode
 
-from entrypoints.grpc.transport.connection import Connection, Limits
+from entrypoints.grpc.transport.connection import Connection
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import (
     CANCEL,
@@ -29,6 +29,7 @@ from entrypoints.grpc.transport.engine import (
     engine_factory,
 )
 from entrypoints.grpc.transport.headers import EndedWith, read_status
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.messages import MessageReader, frame_message
 from tests.support.grpc_service import NAME
 
@@ -203,6 +204,8 @@ class Client:
                 data = b""
             if not data:
                 break
+            if self.engine.finished:
+                continue
             if self.limit is not None:
                 told, heard = (struct.pack(">HI", 3, each) for each in (self.limit, 2**31))
                 data = bytes(data).replace(told, heard)

@@ -12,9 +12,9 @@ import trio
 from google.protobuf.wrappers_pb2 import BytesValue
 
 from entrypoints.addresses import Address
-from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import engine_factory
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.server import Server
 from tests.support.grpc_service import NAME
 

@@ -50,6 +50,7 @@ OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
     AttemptOutcome.TIMED_OUT_FIRST_TOKEN: pb.ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN,
     AttemptOutcome.TIMED_OUT_IDLE: pb.ATTEMPT_OUTCOME_TIMED_OUT_IDLE,
     AttemptOutcome.DEADLINE: pb.ATTEMPT_OUTCOME_DEADLINE,
+    AttemptOutcome.DRAINED: pb.ATTEMPT_OUTCOME_DRAINED,
 }
 _LONGEST_S = 315_576_000_000.0
 """Ten thousand years, google.protobuf.Duration's bound."""

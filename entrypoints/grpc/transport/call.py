@@ -18,6 +18,8 @@ from google.protobuf.message import DecodeError, Message
 from purerpc import RpcFailedError, Status, StatusCode
 
 from domain.model.caller import ANONYMOUS, Caller
+from domain.model.errors import ErrorReason, ServiceFailure
+from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.engine import Engine
 from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
 from entrypoints.grpc.transport.messages import (
@@ -26,6 +28,7 @@ from entrypoints.grpc.transport.messages import (
     Packed,
     frame_message,
 )
+from entrypoints.grpc.transport.pressure import Pressure
 
 M = TypeVar("M", bound=Message)
 
@@ -38,6 +41,7 @@ class Ending(Enum):
 
     RESET = "the client cancelled the call"
     LOST = "the connection was lost"
+    DRAIN = "the server is going away"
 
 
 class Wire(Protocol):
@@ -45,18 +49,11 @@ class Wire(Protocol):
 
     engine: Engine
     peer: str
-
-    @property
-    def high_water(self) -> int:
-        """Bytes queued on a stream above which its handler waits."""
-        ...
+    budget: Budget
+    pressure: Pressure
 
     def wake(self) -> None:
         """Have the engine's output written soon."""
-        ...
-
-    async def drained(self, stream_id: int) -> None:
-        """Wait until less than half the high-water mark is queued on the stream."""
         ...
 
 
@@ -87,8 +84,14 @@ class ServerCall:
     _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
     _input_ended: bool = False
     _unacknowledged: int = 0
+    _held: int = 0
     _arrival: trio.Event | None = None
     _sends: int = 0
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody listens any more."""
+        return self.ending is Ending.RESET or self.ending is Ending.LOST
 
     @property
     def peer(self) -> str:
@@ -131,7 +134,8 @@ class ServerCall:
 
     def cancel(self, ending: Ending) -> None:
         """End the call now, because of `ending`."""
-        if self.ending is None:
+        # Of one that is drained it matters still whether somebody listens.
+        if self.ending is None or self.ending is Ending.DRAIN:
             self.ending = ending
         self.scope.cancel()
 
@@ -147,8 +151,8 @@ class ServerCall:
             engine.respond(stream_id, self.initial_headers())
         engine.send(stream_id, frame_message(message.SerializeToString()))
         self._wire.wake()
-        if engine.queued(stream_id) > self._wire.high_water:
-            await self._wire.drained(stream_id)
+        if engine.queued(stream_id) > self._wire.pressure.high_water:
+            await self._wire.pressure.wait(stream_id)
         self._sends += 1
         if self._sends % _SENDS_PER_TURN:
             # Deaf to cancellation never; but a full turn of the loop a message costs as much as the message.
@@ -173,7 +177,9 @@ class ServerCall:
             await self._arrival.wait()
         await trio.lowlevel.checkpoint_if_cancelled()
         packed = self._inbox.popleft()
-        self._acknowledge(min(self._unacknowledged, len(packed) + PREFIX_SIZE))
+        size = len(packed) + PREFIX_SIZE
+        self._hold(-size)
+        self._acknowledge(min(self._unacknowledged, size))
         try:
             return kind.FromString(self._reader.unpacked(packed))
         except DecodeError as error:
@@ -201,6 +207,7 @@ class ServerCall:
     def arrived(self, data: bytes) -> None:
         """Take body bytes in; called by the connection."""
         self._unacknowledged += len(data)
+        self._hold(len(data))
         self._inbox.extend(self._reader.split(data))
         if self._reader.failure is not None:
             # Nobody will take what follows.
@@ -222,8 +229,22 @@ class ServerCall:
         self._notify()
 
     def release(self) -> None:
-        """Give back all that was received: at the end, or the connection's window would leak."""
+        """Give all that was received back to the client's windows."""
         self._acknowledge(self._unacknowledged)
+
+    def close(self) -> None:
+        """Let go of all that was received, or the connection's window would leak; called at the end."""
+        self._hold(-self._held)
+        self.release()
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        budget = self._wire.budget
+        budget.held_in += size
+        if size > 0 and budget.held_in > budget.max_in and self._reader.failure is None:
+            self._reader.failure = ServiceFailure(
+                "the server holds too many unread requests", ErrorReason.SERVICE_OVERLOADED
+            )
 
     def _notify(self) -> None:
         if self._arrival is not None:

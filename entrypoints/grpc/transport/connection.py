@@ -1,8 +1,8 @@
-"""One client's connection: a reader, a writer, and a task per call.
+"""One client's connection: a reader, a writer, a watch, and a task per call.
 
 Laws: when the reader ends, by whatever way, every call of the connection is cancelled and waited for before
-the socket is closed, whether or not the client still reads. What one call does wrong ends that call only. All
-that is queued in one turn of the loop leaves in one write.
+the socket is closed, whether or not the client still reads. What one call does wrong ends that call only. A
+client that is sent away is first told to open no more streams, then which of them are served.
 """
 
 import math
@@ -15,6 +15,7 @@ import trio
 from loguru import logger
 from purerpc import StatusCode
 
+from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher
 from entrypoints.grpc.transport.engine import (
@@ -23,38 +24,32 @@ from entrypoints.grpc.transport.engine import (
     DataReceived,
     Engine,
     EngineError,
-    EngineLimits,
     HeadersReceived,
+    PingAcknowledged,
     StreamClosed,
     TrailersReceived,
     header_list_size,
 )
+from entrypoints.grpc.transport.farewell import Farewell
 from entrypoints.grpc.transport.headers import CallHead, Rejection, read_head, status_trailers
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.messages import MessageReader
+from entrypoints.grpc.transport.pressure import Pressure
+from entrypoints.grpc.transport.vigil import Due, Vigil
+from entrypoints.grpc.transport.watch import Watch
+from entrypoints.grpc.transport.writer import GONE, Writer
 
 _READ_SIZE = 64 * 1024
 _GOODBYE_S = 1.0
-_GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What one connection may cost.
-
-    Attributes:
-        engine: Windows, frames, headers, streams.
-        max_message: Longest message taken, before and after decompression, in bytes.
-        high_water: Bytes queued on a stream above which its handler waits.
-    """
-
-    engine: EngineLimits = EngineLimits()
-    max_message: int = 4 * 1024 * 1024
-    high_water: int = 256 * 1024
+_STILL_THERE = b"alive?  "
 
 
 @attrs.define(eq=False)
 class Connection:
-    """Serves one client until it leaves, errs, or the surrounding scope is cancelled.
+    """Serves one client until it leaves, errs, is drained, or the surrounding scope is cancelled.
+
+    Attributes:
+        ended: How many calls have, in whatever way.
 
     Resource handling:
         `run` owns the calls' tasks. The stream belongs to whoever called it.
@@ -64,27 +59,45 @@ class Connection:
     engine: Engine
     peer: str
     _dispatcher: Dispatcher
-    _limits: Limits
+    limits: Limits
+    budget: Budget = attrs.field(factory=Budget)
+    ended: int = 0
     _calls: dict[int, ServerCall] = attrs.field(factory=dict)
     # A stream has a place from its headers until it is closed and its handler has ended: counting only what
     # HTTP/2 calls open, rapid resets would get past the limit; only handlers, clients that do not read.
     _places: set[int] = attrs.field(factory=set)
-    _blocked: dict[int, trio.Event] = attrs.field(factory=dict)
-    _sleep: trio.Event | None = None
     _peer_left: bool = False
-    _written: trio.Event = attrs.field(factory=trio.Event)
     _reading: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    _vigil: Vigil = attrs.field(init=False)
+    _writer: Writer = attrs.field(init=False)
+    pressure: Pressure = attrs.field(init=False)
+    _farewell: Farewell = attrs.field(init=False)
+    _watching: Watch = attrs.field(init=False)
 
-    @property
-    def high_water(self) -> int:
-        """Bytes queued on a stream above which its handler waits."""
-        return self._limits.high_water
+    def __attrs_post_init__(self) -> None:
+        """Say who we are, and begin the watch."""
+        self.engine.start()
+        self._vigil = Vigil(self.limits.times, trio.current_time())
+        self._writer = Writer(self._stream, self.engine, self._vigil, self.budget)
+        high_water, max_queued = self.limits.high_water, self.limits.max_queued
+        self.pressure = Pressure(self.engine, self._writer, self.budget, high_water, max_queued)
+        self._farewell = Farewell(self.engine, self._vigil)
+        self._watching = Watch(
+            self._vigil,
+            {
+                Due.ABANDON: self._abandon,
+                Due.PING: self._ask,
+                Due.DRAIN: self._send_away,
+                Due.SAY_LAST: self._say_last,
+                Due.CUT: self.cut,
+            },
+        )
 
     async def run(self) -> None:
         """Serve the connection."""
-        self.engine.start()
         async with trio.open_nursery() as io:
             io.start_soon(self._write)
+            io.start_soon(self._watching.run)
             async with trio.open_nursery() as tasks:
                 with self._reading:
                     await self._read(tasks)
@@ -94,69 +107,88 @@ class Connection:
                 await self._leave()
             io.cancel_scope.cancel()
 
+    def drain(self) -> None:
+        """Send the client away; what it has opened by then is served, and the connection then ends."""
+        self._farewell.begin()
+        self._watching.look_again()
+        self.wake()
+
+    def cut(self) -> int:
+        """End what still runs; the callers are told that the server goes away. Return how many there were."""
+        self.drain()
+        self._vigil.cut = True
+        running = tuple(self._calls.values())
+        for call in running:
+            self._dispatcher.cut(call)
+        self._say_last()
+        return len(running)
+
     def wake(self) -> None:
         """Have the engine's output written soon."""
-        if self._sleep is not None:
-            self._sleep.set()
-            self._sleep = None
-
-    async def drained(self, stream_id: int) -> None:
-        """Wait until less than half the high-water mark is queued on the stream."""
-        while self.engine.queued(stream_id) > self._limits.high_water // 2:
-            event = self._blocked.setdefault(stream_id, trio.Event())
-            await event.wait()
+        self._writer.wake()
 
     async def _read(self, tasks: trio.Nursery) -> None:
+        vigil = self._vigil
         while True:
             try:
                 data = await self._stream.receive_some(_READ_SIZE)
-            except _GONE:
+            except GONE:
                 data = b""
             if not data:
                 self._peer_left = True
                 return
+            vigil.read_s = now_s = trio.current_time()
             try:
-                events = self.engine.receive(bytes(data))
-            except EngineError:
+                events = self.engine.receive(bytes(data), now_s)
+            except EngineError as error:
                 # What comes next cannot be understood; what the engine still has to say is written.
+                logger.bind(peer=self.peer).info("a client was sent away: {}", error)
                 self.wake()
                 return
+            vigil.greeted = self.engine.meter.greeted
             for event in events:
                 rule = _RULES.get(type(event))
                 if rule is not None:
                     rule(self, event, tasks)
             self.wake()
+            if self._writer.unwritten > self.limits.max_queued // 4:
+                # Or the answers to what comes would pile up.
+                await self._writer.below(self.limits.max_queued // 4)
 
     async def _write(self) -> None:
-        engine = self.engine
-        while True:
-            data = engine.take()
-            self._taken()
-            if data:
-                try:
-                    await self._stream.send_all(data)
-                except _GONE:
-                    break
-            elif engine.finished:
-                break
-            else:
-                self._sleep = trio.Event()
-                await self._sleep.wait()
-        self._written.set()
+        await self._writer.run(self._taken)
         self._reading.cancel()
 
     def _taken(self) -> None:
         for event in self.engine.events():
             if isinstance(event, StreamClosed):
                 self._closed(event, None)
-        for stream_id in tuple(self._blocked):
-            if self.engine.queued(stream_id) <= self._limits.high_water // 2:
-                self._blocked.pop(stream_id).set()
+        self.pressure.look()
+
+    # --- what the clock does ------------------------------------------------------------------------------
+
+    def _abandon(self) -> None:
+        # Nothing that we say would be heard.
+        self._peer_left = True
+        self._reading.cancel()
+
+    def _ask(self) -> None:
+        self._vigil.pinged_s = trio.current_time()
+        self.engine.ping(_STILL_THERE)
+        self.wake()
+
+    def _send_away(self) -> None:
+        self._vigil.aged = True
+        self.drain()
+
+    def _say_last(self) -> None:
+        self._farewell.end()
+        self.wake()
 
     async def _leave(self) -> None:
         """Let the peer read our last words: closing before all of its own is read would cut them off."""
-        with trio.move_on_after(_GOODBYE_S), suppress(*_GONE):
-            await self._written.wait()
+        with trio.move_on_after(_GOODBYE_S), suppress(*GONE):
+            await self._writer.done.wait()
             if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
                 while await self._stream.receive_some(_READ_SIZE):
@@ -166,7 +198,8 @@ class Connection:
 
     def _headers(self, event: HeadersReceived, tasks: trio.Nursery) -> None:
         stream_id = event.stream_id
-        if len(self._places) >= self._limits.engine.max_streams:
+        if len(self._places) >= self.limits.engine.max_streams:
+            self.engine.meter.charge("streams above the limit", self._vigil.read_s)
             self.engine.reset(stream_id, REFUSED_STREAM)
             return
         self._places.add(stream_id)
@@ -182,15 +215,16 @@ class Connection:
             head,
             trio.CancelScope(deadline=deadline),
             self,
-            MessageReader(self._limits.max_message, head.encoding),
+            MessageReader(self.limits.max_message, head.encoding),
         )
         if event.ended:
             call.input_over()
         self._calls[stream_id] = call
+        self._vigil.idle_s = None
         tasks.start_soon(self._serve, call)
 
     def _head(self, event: HeadersReceived) -> CallHead | Rejection:
-        limit = self._limits.engine.max_header_list
+        limit = self.limits.engine.max_header_list
         if header_list_size(event.headers) > limit:
             return Rejection(
                 200, StatusCode.RESOURCE_EXHAUSTED, f"the metadata is longer than {limit} bytes"
@@ -211,10 +245,11 @@ class Connection:
         if call is not None:
             call.input_over()
 
+    def _pong(self, event: PingAcknowledged, tasks: trio.Nursery) -> None:
+        self._farewell.heard(event.payload)
+
     def _closed(self, event: StreamClosed, tasks: trio.Nursery | None) -> None:
-        blocked = self._blocked.pop(event.stream_id, None)
-        if blocked is not None:
-            blocked.set()
+        self.pressure.gone(event.stream_id)
         call = self._calls.get(event.stream_id)
         if call is None:
             self._places.discard(event.stream_id)
@@ -233,9 +268,14 @@ class Connection:
             self.engine.reset(call.stream_id, INTERNAL_ERROR)
         finally:
             del self._calls[call.stream_id]
-            if call.ending is not None:
+            self.ended += 1
+            if call.unheard:
                 self._places.discard(call.stream_id)
-            call.release()
+            if call.headers_sent:
+                self.engine.meter.answered()
+            if not self._calls:
+                self._vigil.idle_s = trio.current_time()
+            call.close()
             self.wake()
 
     def _finish(self, call: ServerCall, status: CallStatus) -> None:
@@ -254,4 +294,5 @@ _RULES: Mapping[type, Callable[[Connection, Any, trio.Nursery], None]] = {
     DataReceived: Connection._data,
     TrailersReceived: Connection._trailers,
     StreamClosed: Connection._closed,
+    PingAcknowledged: Connection._pong,
 }

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from purerpc import Cardinality, RPCSignature, Service, StatusCode
 
 from domain.services.groups import single_error_unwrapped
-from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.call import Ending, ServerCall
 
 Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
 Interceptor: TypeAlias = Callable[[ServerCall, Next], Awaitable[None]]
@@ -44,6 +44,7 @@ class CallStatus:
 
 
 OK = CallStatus(StatusCode.OK)
+DRAINED = CallStatus(StatusCode.UNAVAILABLE, "the server is going away")
 
 
 @attrs.frozen(kw_only=True)
@@ -54,11 +55,15 @@ class Endings:
         failed: A handler or interceptor raised; called inside the call's task,
             so that it may log the traceback. Must not raise.
         deadline: The caller's deadline passed.
+        cut: The call is about to be cancelled because the server goes away.
+        drained: It was.
         ended: Told of every end, last; the status is None where nobody was listening any more.
     """
 
     failed: Callable[[ServerCall, Exception], CallStatus]
     deadline: Callable[[ServerCall], CallStatus]
+    cut: Callable[[ServerCall], None] = lambda call: None
+    drained: Callable[[ServerCall], CallStatus] = lambda call: DRAINED
     ended: Callable[[ServerCall, CallStatus | None], None] = lambda call, status: None
 
 
@@ -100,7 +105,7 @@ class Dispatcher:
         status: CallStatus | None = None
         try:
             # Reset before it began: many such are an attack, and shall cost little.
-            if call.ending is None:
+            if not call.unheard:
                 status = await self._status(call)
         finally:
             self._endings.ended(call, status)
@@ -114,9 +119,18 @@ class Dispatcher:
                 status = await self._answered(call)
         except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
             status = self._endings.failed(call, _single(error))
-        if call.ending is not None:
+        if call.unheard:
             return None
-        return self._endings.deadline(call) if call.scope.cancelled_caught else status
+        if not call.scope.cancelled_caught:
+            return status
+        ended = self._endings.deadline if call.ending is None else self._endings.drained
+        return ended(call)
+
+    def cut(self, call: ServerCall) -> None:
+        """End `call` because the server goes away; its caller is told."""
+        if call.ending is None:
+            self._endings.cut(call)
+            call.cancel(Ending.DRAIN)
 
     async def _answered(self, call: ServerCall) -> CallStatus:
         method = self._methods.get((call.head.service, call.head.method))

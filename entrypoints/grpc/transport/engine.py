@@ -11,6 +11,9 @@ from typing import Protocol, TypeAlias
 
 import attrs
 
+from entrypoints.grpc.transport.allowance import Rate
+from entrypoints.grpc.transport.frames import FrameMeter
+
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR = 0x0, 0x1, 0x2
@@ -105,6 +108,8 @@ class EngineLimits:
         max_frame: Largest frame payload taken, in bytes.
         max_header_list: Largest header list a peer is told to send, in bytes
             (`header_list_size`). The same slack holds.
+        resets: Streams a client may reset that were not answered.
+        control: Control frames from a client beyond what its reading explains.
     """
 
     max_streams: int = 100
@@ -112,17 +117,36 @@ class EngineLimits:
     connection_window: int = 4 * 1024 * 1024
     max_frame: int = 16 * 1024
     max_header_list: int = 16 * 1024
+    resets: Rate = Rate(200, 50)
+    control: Rate = Rate(500, 50)
+
+
+def frame_meter(client: bool, limits: EngineLimits) -> FrameMeter:
+    """Return what an engine counts its peer's frames with."""
+    if client:
+        return FrameMeter.of_server(limits.max_frame)
+    return FrameMeter.of_client(limits.max_frame, limits.resets, limits.control)
 
 
 class Engine(Protocol):
-    """One end of one HTTP/2 connection."""
+    """One end of one HTTP/2 connection.
+
+    Attributes:
+        meter: Counts the peer's frames; its user tells it what was written and answered.
+    """
+
+    meter: FrameMeter
 
     def start(self) -> None:
         """Queue the preface, our settings and the connection's window."""
         ...
 
-    def receive(self, data: bytes, /) -> list[Event]:
+    def receive(self, data: bytes, now_s: float = 0.0, /) -> list[Event]:
         """Return what `data`, cut anywhere, means.
+
+        Args:
+            data: As it came.
+            now_s: A time that never runs back, for the rates.
 
         Raises:
             EngineError: The connection cannot go on.
@@ -182,8 +206,16 @@ class Engine(Protocol):
         """Return how many body bytes of the stream wait for the peer's windows or for `take`."""
         ...
 
+    def queued_in_all(self) -> int:
+        """Return how many body bytes of all streams wait."""
+        ...
+
     def ping(self, payload: bytes, /) -> None:
         """Queue a PING with 8 bytes."""
+        ...
+
+    def announce_goaway(self) -> None:
+        """Queue a GOAWAY that names no last stream: what the peer has opened by now is still taken."""
         ...
 
     def goaway(self, code: int, /) -> None:

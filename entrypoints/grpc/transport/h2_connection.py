@@ -68,6 +68,10 @@ class LenientConnection(H2Connection):
         """Bytes framed and not yet taken."""
         return len(self._data_to_send)
 
+    def queue(self, frame: Frame) -> None:
+        """Queue a frame that h2 itself would not send."""
+        self._data_to_send += frame.serialize()
+
     @property
     def open_inbound_streams(self) -> int:
         """What h2 holds against the limit: the slack is subtracted."""

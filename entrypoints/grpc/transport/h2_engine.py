@@ -26,6 +26,7 @@ from entrypoints.grpc.transport.engine import (
     PingAcknowledged,
     StreamClosed,
     TrailersReceived,
+    frame_meter,
 )
 from entrypoints.grpc.transport.h2_connection import DEFAULT_WINDOW, LenientConnection
 from entrypoints.grpc.transport.h2_outboxes import Outboxes
@@ -35,6 +36,7 @@ logging.getLogger("hpack").setLevel(logging.INFO)
 
 # Answers (to PINGs, SETTINGS, refused streams) left unread by a peer that goes on asking, in bytes.
 _MAX_UNREAD_ANSWERS = 1024 * 1024
+_ANY_STREAM = 2**31 - 1
 
 
 class H2Engine:
@@ -45,6 +47,7 @@ class H2Engine:
         self._limits = limits
         self._connection = LenientConnection(client, limits)
         self._client = client
+        self.meter = frame_meter(client, limits)
         self._outboxes = Outboxes(self._connection)
         self._hanging_up: set[int] = set()
         self._events: list[Event] = []
@@ -61,12 +64,16 @@ class H2Engine:
                 self._limits.connection_window - DEFAULT_WINDOW
             )
 
-    def receive(self, data: bytes, /) -> list[Event]:
+    def receive(self, data: bytes, now_s: float = 0.0, /) -> list[Event]:
         """Return what `data` means."""
         if self._failed:
             raise EngineError("the connection has failed")
+        frames = self.meter.whole(data, now_s)
+        if self.meter.flood:
+            self._fail(ENHANCE_YOUR_CALM)
+            raise EngineError(self.meter.flood)
         try:
-            for event in self._connection.receive_data(data):
+            for event in self._connection.receive_data(frames):
                 rule = _RULES.get(type(event))
                 if rule is not None:
                     rule(self, event)
@@ -159,25 +166,34 @@ class H2Engine:
         """Return how many body bytes of the stream wait."""
         return self._outboxes.size(stream_id)
 
+    def queued_in_all(self) -> int:
+        """Return how many body bytes of all streams wait."""
+        return self._outboxes.total
+
     def ping(self, payload: bytes, /) -> None:
         """Queue a PING."""
         if not self._failed:
             self._connection.ping(payload)
 
+    def announce_goaway(self) -> None:
+        """Queue a GOAWAY that names no last stream."""
+        if not self._failed:
+            # Ahead of the PING that follows it.
+            self._connection.queue(GoAwayFrame(0, _ANY_STREAM, NO_ERROR))
+
     def goaway(self, code: int, /) -> None:
         """Queue a GOAWAY."""
         if not self._failed:
-            self._say_goodbye(code)
+            self._say_goodbye(code, self._connection.highest_inbound_stream_id)
             self._leaving = True
 
     def _fail(self, code: int) -> None:
         self._failed = True
-        self._say_goodbye(code)
+        self._say_goodbye(code, self._connection.highest_inbound_stream_id)
 
-    def _say_goodbye(self, code: int) -> None:
+    def _say_goodbye(self, code: int, last_stream_id: int) -> None:
         # By hand: h2's own would end every stream that is still open.
-        frame = GoAwayFrame(0, self._connection.highest_inbound_stream_id, code)
-        self._farewell += frame.serialize()
+        self._farewell += GoAwayFrame(0, last_stream_id, code).serialize()
 
     def _settled(self, stream_id: int) -> bool:
         """Forget the stream if both sides have ended it; return whether they have."""

@@ -21,9 +21,14 @@ class _Outbox:
 
 @attrs.define
 class Outboxes:
-    """The streams of a connection whose own side is open."""
+    """The streams of a connection whose own side is open.
+
+    Attributes:
+        total: Body bytes that wait, of all streams.
+    """
 
     _connection: LenientConnection
+    total: int = 0
     _boxes: dict[int, _Outbox] = attrs.field(factory=dict)
     # Streams that may have a frame to send, in turn; a dict, because a set has no order.
     _ready: dict[int, None] = attrs.field(factory=dict)
@@ -38,7 +43,9 @@ class Outboxes:
 
     def drop(self, stream_id: int) -> None:
         """Forget what the stream had to send."""
-        self._boxes.pop(stream_id, None)
+        box = self._boxes.pop(stream_id, None)
+        if box is not None:
+            self.total -= len(box.body)
         self._ready.pop(stream_id, None)
 
     def add(self, stream_id: int, data: bytes, *, ended: bool) -> None:
@@ -46,6 +53,7 @@ class Outboxes:
         box = self._boxes.get(stream_id)
         if box is not None and not box.ended:
             box.body += data
+            self.total += len(data)
             box.ended = ended
             self._ready[stream_id] = None
 
@@ -98,6 +106,7 @@ class Outboxes:
         if size > 0:
             connection.send_data(stream_id, bytes(memoryview(box.body)[:size]))
             del box.body[:size]
+            self.total -= size
         if not box.body or size == window or window <= 0:
             # It comes back with more to send, or with more window.
             del self._ready[stream_id]

@@ -5,9 +5,10 @@ for a while, such as too many open files, never ends the server.
 """
 
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import attrs
 import trio
@@ -97,6 +98,27 @@ async def accept_forever(
                 logger.bind(address=str(listener.address)).info("connections are accepted again")
             failing = False
             handlers.start_soon(handle, stream)
+
+
+def close_listening(
+    listener: Listener,
+    handlers: trio.Nursery,
+    handle: Callable[[trio.SocketStream], Awaitable[None]],
+) -> None:
+    """Close the socket; connections that the kernel has made by then are handled in `handlers`.
+
+    Between the last look and the closing lie no waiting and no turn of the loop: a client that comes in
+    between is refused by the kernel before it has called anything.
+    """
+    raw = socket.socket(fileno=os.dup(listener.accepting.socket.fileno()))
+    with raw, suppress(OSError):
+        # The kernel shall make no more while those that wait are taken.
+        raw.listen(0)
+        raw.setblocking(False)
+        while True:
+            made = trio.socket.from_stdlib_socket(raw.accept()[0])
+            handlers.start_soon(handle, trio.SocketStream(made))
+    listener.accepting.socket.close()
 
 
 async def _bound(stack: ExitStack, address: Address, binding: Binding) -> list[socket.socket]:

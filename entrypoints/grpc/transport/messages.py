@@ -50,7 +50,7 @@ class MessageReader:
 
     max_size: int
     encoding: str = "identity"
-    failure: RpcFailedError | None = None
+    failure: Exception | None = None
     _buffer: bytearray = attrs.field(factory=bytearray)
 
     def feed(self, data: bytes) -> list[bytes]:

@@ -24,16 +24,22 @@ from entrypoints.grpc.transport.engine import (
     PingAcknowledged,
     StreamClosed,
     TrailersReceived,
+    frame_meter,
+)
+from entrypoints.grpc.transport.frames import (
+    END_STREAM,
+    FRAME_HEAD,
+    FRAME_HEAD_SIZE,
+    HEADERS,
+    MAX_CONTINUATIONS,
 )
 
 # Gone streams are no error at this seam; these are how the library says that one is gone.
 _STREAM_GONE = (ngh2.StreamProtocolError, ngh2.ConnectionClosingError, ngh2.ConnectionStateError)
 
 _IN_TURN = ngh2.Priority(incremental=True)
-_PREFACE_SIZE = 24
-_FRAME_HEAD = struct.Struct(">IBI")  # length and type, flags, stream
-_FRAME_HEAD_SIZE = _FRAME_HEAD.size
-_HEADERS, _END_STREAM = 0x1, 0x1  # the only frame type below is DATA
+# What floods are is decided by the meter; the library's own limits would be others than h2's.
+_NEVER = (2**62, 2**62)
 _SETTING = struct.Struct(">HI")
 _GOAWAY = struct.Struct(">IBIII")
 _ANY_STREAM = 2**31 - 1
@@ -50,6 +56,9 @@ class Nghttp2Engine:
             ngh2.Configuration(
                 auto_window_update=False,
                 max_inbound_header_list_size=limits.max_header_list * SLACK,
+                max_continuations=MAX_CONTINUATIONS * SLACK,
+                stream_reset_rate_limit=_NEVER,
+                glitch_rate_limit=_NEVER,
             ),
         )
         self._settings = {
@@ -64,8 +73,7 @@ class Nghttp2Engine:
             ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
         }
         self._client = client
-        self._preface_left = 0 if client else _PREFACE_SIZE
-        self._part = b""
+        self.meter = frame_meter(client, limits)
         self._ready_made = b""
         self._hanging_up: set[int] = set()
         self._finished = False
@@ -84,10 +92,16 @@ class Nghttp2Engine:
             )
             self._ready_made = self._connection.data_to_send().replace(known, told, 1)
 
-    def receive(self, data: bytes, /) -> list[Event]:
+    def receive(self, data: bytes, now_s: float = 0.0, /) -> list[Event]:
         """Return what `data` means."""
+        # Whole frames: ngh2 0.3.0 forgets, when a stream is closed inside a DATA frame, what had come of that
+        # frame; the peer's window on the connection would shrink a little every time.
+        frames = self.meter.whole(data, now_s)
+        if self.meter.flood:
+            self._fail(ENHANCE_YOUR_CALM)
+            raise EngineError(self.meter.flood)
         try:
-            self._connection.receive_data(self._whole_frames(data))
+            self._connection.receive_data(frames)
         except ngh2.NGH2Error as error:
             calm = isinstance(error, ngh2.DenialOfServiceError)
             self._fail(ENHANCE_YOUR_CALM if calm else PROTOCOL_ERROR)
@@ -177,10 +191,21 @@ class Nghttp2Engine:
         """Return how many body bytes of the stream wait."""
         return self._connection.queued_body_size(stream_id)
 
+    def queued_in_all(self) -> int:
+        """Return how many body bytes of all streams wait."""
+        return self._connection.queued_body_size()
+
     def ping(self, payload: bytes, /) -> None:
         """Queue a PING."""
         try:
             self._connection.ping(payload)
+        except _STREAM_GONE:
+            return
+
+    def announce_goaway(self) -> None:
+        """Queue a GOAWAY that names no last stream."""
+        try:
+            self._connection.send_shutdown_notice()
         except _STREAM_GONE:
             return
 
@@ -190,35 +215,6 @@ class Nghttp2Engine:
             self._connection.send_goaway(code)
         except _STREAM_GONE:
             return
-
-    def _whole_frames(self, data: bytes) -> bytes:
-        """Return `data` up to the end of its last whole frame, and keep the rest.
-
-        ngh2 0.3.0 forgets, when a stream is closed inside a DATA frame, what had come of that frame; the
-        peer's window on the connection would shrink a little every time.
-        """
-        start = 0
-        if self._preface_left:
-            start = min(self._preface_left, len(data))
-            self._preface_left -= start
-        elif self._part:
-            data = self._part + data
-        total = len(data)
-        end = start
-        while end + _FRAME_HEAD_SIZE <= total:
-            size = _FRAME_HEAD.unpack_from(data, end)[0] >> 8
-            if size > self._limits.max_frame:
-                # The library refuses it as soon as it sees it.
-                end = total
-            elif end + _FRAME_HEAD_SIZE + size > total:
-                break
-            else:
-                end += _FRAME_HEAD_SIZE + size
-        if end == total:
-            self._part = b""
-            return data
-        self._part = data[end:]
-        return data[:end]
 
     def _hung_up(self, data: bytes) -> bool:
         """Reset the streams whose end is in `data`, if they are to be hung up; return whether there were any.
@@ -240,10 +236,10 @@ def _streams_ended_in(data: bytes) -> Iterator[int]:
     """Yield the streams that are ended in `data`, which is whole frames."""
     at = 0
     while at < len(data):
-        length_and_type, flags, stream_id = _FRAME_HEAD.unpack_from(data, at)
-        if length_and_type & 0xFF <= _HEADERS and flags & _END_STREAM:
+        length_and_type, flags, stream_id = FRAME_HEAD.unpack_from(data, at)
+        if length_and_type & 0xFF <= HEADERS and flags & END_STREAM:
             yield stream_id
-        at += _FRAME_HEAD_SIZE + (length_and_type >> 8)
+        at += FRAME_HEAD_SIZE + (length_and_type >> 8)
 
 
 # The keys decide the argument's type, which the type system cannot follow.

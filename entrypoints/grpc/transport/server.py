@@ -4,60 +4,97 @@ One connection's failure, whatever it is, never reaches another or the listener.
 """
 
 import socket
+from functools import partial
 
 import attrs
 import trio
 from loguru import logger
 
 from entrypoints.addresses import Address, AnyAddress
-from entrypoints.grpc.transport.connection import Connection, Limits
+from entrypoints.grpc.transport.budget import Budget
+from entrypoints.grpc.transport.connection import Connection
+from entrypoints.grpc.transport.crowd import Crowd
 from entrypoints.grpc.transport.dispatch import Dispatcher
+from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.engine import EngineFactory
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.listeners import (
     Binding,
     accept_forever,
+    close_listening,
     open_listeners,
 )
 
 
 @attrs.frozen
 class Server:
-    """Serves a dispatcher's methods over HTTP/2 without TLS."""
+    """Serves a dispatcher's methods over HTTP/2 without TLS.
+
+    Attributes:
+        max_connections: At once, over all addresses; those above are closed as soon as they are made.
+        budget: Bytes held for all clients together.
+        draining: Begun, no new connections are taken, and calls may finish.
+        drain_grace_s: For that long; then they are cut.
+    """
 
     dispatcher: Dispatcher
     engine: EngineFactory
     limits: Limits = Limits()
     binding: Binding = Binding()
+    max_connections: int = 1000
+    budget: Budget = attrs.field(factory=Budget)
+    draining: Draining = attrs.field(factory=Draining)
+    drain_grace_s: float = 30.0
 
     async def serve(
         self,
         *addresses: AnyAddress,
         task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Listen at `addresses` until cancelled; then every call is cut and waited for.
+        """Listen at `addresses` until drained; cancelled, every call is lost and waited for.
 
         Calls ``task_status.started`` with the first one, as bound, once connections are accepted at all.
 
         Raises:
             CannotListen: One of the addresses cannot be had.
         """
+        crowd = Crowd(self.draining, self.drain_grace_s)
+        serve = partial(self._connected, crowd)
         async with (
             open_listeners(addresses, self.binding) as listeners,
-            trio.open_nursery() as connections,
+            trio.open_nursery() as outer,
         ):
-            for each in listeners:
-                connections.start_soon(accept_forever, each, connections, self._connected)
-            task_status.started(listeners[0].address)
+            outer.start_soon(_leave, crowd, outer.cancel_scope)
+            async with trio.open_nursery() as connections:
+                async with trio.open_nursery() as accepting:
+                    for each in listeners:
+                        accepting.start_soon(accept_forever, each, connections, serve)
+                    task_status.started(listeners[0].address)
+                    await self.draining.wait()
+                    accepting.cancel_scope.cancel()
+                for each in listeners:
+                    close_listening(each, connections, serve)
+            outer.cancel_scope.cancel()
 
-    async def _connected(self, stream: trio.SocketStream) -> None:
+    async def _connected(self, crowd: Crowd, stream: trio.SocketStream) -> None:
         try:
             async with stream:
                 peer = _peer(stream)
-                if peer is not None:
-                    engine = self.engine(False, self.limits.engine)
-                    await Connection(stream, engine, peer, self.dispatcher, self.limits).run()
+                if peer is None or len(crowd) >= self.max_connections:
+                    return
+                engine = self.engine(False, self.limits.engine)
+                connection = Connection(
+                    stream, engine, peer, self.dispatcher, self.limits, self.budget
+                )
+                with crowd.joined(connection):
+                    await connection.run()
         except* Exception:  # noqa: BLE001 - a bug in one connection must not end the others
             logger.exception("a connection failed")
+
+
+async def _leave(crowd: Crowd, scope: trio.CancelScope) -> None:
+    await crowd.leave()
+    scope.cancel()
 
 
 def _peer(stream: trio.SocketStream) -> str | None:

@@ -18,9 +18,9 @@ import trio
 from google.protobuf.wrappers_pb2 import BytesValue
 
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineLimits
+from entrypoints.grpc.transport.limits import Limits
 from tests.support.grpc_real import Stubs, aio_channel, in_asyncio, in_thread, serving, sync_channel
 from tests.support.grpc_service import NAME, Ends, dispatcher, payload
 

@@ -234,6 +234,21 @@ async def test_a_cancelled_call_is_recorded_as_cancelled(autojump_clock: MockClo
     assert it.attempt.usage == PARTIAL
 
 
+async def test_a_call_that_the_service_cuts_on_its_way_out_is_not_the_callers_doing(
+    autojump_clock: MockClock,
+) -> None:
+    it = world(STARTED, TextDelta("a"), 60.0, FINISHED)
+    call = ask()
+    with anyio.CancelScope() as scope:
+        async with it.model.stream(call) as events:
+            async for event in events:
+                if event == TextDelta("a"):
+                    call.ledger.drained = True
+                    scope.cancel()
+    assert it.attempt.outcome is AttemptOutcome.DRAINED
+    assert it.attempt.error_reason is ErrorReason.SERVICE_DRAINING
+
+
 @pytest.mark.parametrize("entry_s", [0.0, 60.0], ids=["in the stream", "on entry"])
 async def test_a_passed_deadline_is_told_apart_from_a_client_that_left(
     entry_s: float, autojump_clock: MockClock

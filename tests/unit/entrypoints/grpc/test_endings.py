@@ -142,6 +142,20 @@ def test_a_passed_deadline_says_so_and_what_it_cost() -> None:
     assert len(Status.FromString(status.details).details) == 2
 
 
+def test_a_call_that_is_cut_on_our_way_out_is_told_so_and_what_it_cost() -> None:
+    drained = attrs.evolve(
+        FAILED, outcome=AttemptOutcome.DRAINED, error_reason=ErrorReason.SERVICE_DRAINING
+    )
+    asked = chat(drained)
+    call = server_call(context=asked)
+    ENDINGS.cut(call)
+    assert asked.ledger.drained
+    status = ENDINGS.drained(call)
+    assert status.code is StatusCode.UNAVAILABLE
+    assert info_of(status).reason == "SERVICE_DRAINING"
+    assert len(Status.FromString(status.details).details) == 2
+
+
 # ------------------------------------------------------------------ for the log
 
 

@@ -9,8 +9,8 @@ from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import StatusCode
 
 from entrypoints.grpc.transport.call import Ending, ServerCall
-from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.engine import CANCEL, EngineLimits
+from entrypoints.grpc.transport.limits import Limits
 from tests.support.grpc_play import Play, playing
 from tests.support.grpc_service import Ends, dispatcher, payload
 
@@ -89,7 +89,7 @@ async def run(engine: str, step: int, act: Callable[[Play], None]) -> tuple[int,
             assert len(after.messages) == 22
             await trio.testing.wait_all_tasks_blocked()
             assert not play.connection._places
-            assert not play.connection._blocked
+            assert not len(play.connection.pressure)
             if instrument.steps <= step:
                 assert await reply.code() is StatusCode.OK
     return instrument.steps, ends, play

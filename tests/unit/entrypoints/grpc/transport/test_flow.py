@@ -8,9 +8,10 @@ import trio.testing
 from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import StatusCode
 
+from entrypoints.grpc.transport.allowance import Rate
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.connection import Limits
 from entrypoints.grpc.transport.engine import EngineLimits
+from entrypoints.grpc.transport.limits import Limits
 from tests.support.grpc_play import playing, request_headers
 from tests.support.grpc_service import Handler, dispatcher
 
@@ -91,7 +92,11 @@ async def test_a_handler_that_does_not_read_stops_its_client(engine: str) -> Non
 
 
 async def test_five_hundred_cancelled_uploads_leave_the_windows_whole(engine: str) -> None:
-    limits = Limits(engine=EngineLimits(stream_window=64 * KIB, connection_window=128 * KIB))
+    limits = Limits(
+        engine=EngineLimits(
+            stream_window=64 * KIB, connection_window=128 * KIB, resets=Rate(500, 0)
+        )
+    )
     async with playing(dispatcher({"Both": deaf, "Unary": echo}), engine, limits=limits) as play:
         for _ in range(500):
             reply = await play.client.call("Both", bytes(40 * KIB), ended=False)
@@ -182,7 +187,7 @@ async def test_a_blocked_send_ends_with_its_call(engine: str) -> None:
         with trio.fail_after(5):
             await gone.wait()
         assert play.connection.engine.queued(reply.stream_id) == 0
-        assert not play.connection._blocked
+        assert not len(play.connection.pressure)
 
 
 async def test_what_a_turn_queues_leaves_in_one_write(engine: str) -> None:

@@ -20,7 +20,7 @@ from hyperframe.frame import (
 from purerpc import RpcFailedError, Status, StatusCode
 
 from entrypoints.grpc.transport.call import Ending, ServerCall
-from entrypoints.grpc.transport.connection import Connection, Limits
+from entrypoints.grpc.transport.connection import Connection
 from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher, Endings
 from entrypoints.grpc.transport.engine import (
     ENHANCE_YOUR_CALM,
@@ -32,6 +32,7 @@ from entrypoints.grpc.transport.engine import (
     EngineLimits,
     engine_factory,
 )
+from entrypoints.grpc.transport.limits import Limits
 from tests.support.grpc_play import Play, framed, playing, request_headers
 from tests.support.grpc_service import Ends, Handler, dispatcher, payload, service
 

@@ -4,6 +4,7 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ def compressed(body: bytes) -> bytes:
 def read(chunks: list[bytes]) -> tuple[list[Packed], object, bool]:
     reader = MessageReader(LIMIT, "gzip")
     found = [each for chunk in chunks for each in reader.split(chunk)]
-    failure = None if reader.failure is None else reader.failure.status.status_message
+    failure = reader.failure and cast(RpcFailedError, reader.failure).status.status_message
     return found, failure, reader.inside
 
 

@@ -1,0 +1,32 @@
+"""What one connection may cost."""
+
+import attrs
+
+from entrypoints.grpc.transport.engine import EngineLimits
+from entrypoints.grpc.transport.vigil import Times
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What one connection may cost.
+
+    Attributes:
+        engine: Windows, frames, headers, streams, rates.
+        times: How long it may wait for its client.
+        max_message: Longest message taken, before and after decompression, in bytes.
+        max_answer: Longest message sent, before compression, in bytes.
+        compress_from: Shortest message that is sent compressed to a client that takes gzip, in bytes;
+            None: none is.
+        high_water: Bytes queued on a stream above which its handler waits.
+        max_queued: Bytes queued on all streams, or in the write under way, above which every handler
+            waits until its own stream is empty. Above a quarter of it in the write alone, nothing is
+            read either.
+    """
+
+    engine: EngineLimits = EngineLimits()
+    times: Times = Times()
+    max_message: int = 4 * 1024 * 1024
+    max_answer: int = 16 * 1024 * 1024
+    compress_from: int | None = None
+    high_water: int = 256 * 1024
+    max_queued: int = 4 * 1024 * 1024
