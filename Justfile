@@ -9,6 +9,8 @@ code := "domain ports adapters entrypoints tests"
 # Off: a checkpoint on every path (910-913; the transport's fairness is ADR 3), httpx2 (127; ADR 6).
 async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
 compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis"
+llmock_lock := "tests/tools/llmock.lock"
+compile_llmock := bin / "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --group llmock --output-file" + " " + llmock_lock
 
 export PATH := justfile_directory() / bin + ":" + env("PATH", "/usr/bin:/bin")
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
@@ -46,6 +48,14 @@ default:
 [group('verify')]
 @test *ARGS:
     {{ bin }}/pytest "$@"
+
+# Set up the mock of the providers that some tests talk to, in .llmock; some seconds, once
+[group('verify')]
+llmock:
+    cmp -s {{ llmock_lock }} .llmock/lock || { \
+        rm -rf .llmock && {{ bin }}/uv venv --quiet --python {{ bin }}/python .llmock \
+        && {{ bin }}/uv pip install --quiet --python .llmock/bin/python --require-hashes --no-deps -r {{ llmock_lock }} \
+        && cp {{ llmock_lock }} .llmock/lock; }
 
 # Measure something: cancel, fairness
 [group('verify')]
@@ -86,6 +96,7 @@ proto:
 lock *OPTIONS:
     {{ compile }} --group dev --output-file requirements.lock "$@"
     {{ compile }} --constraint requirements.lock --output-file requirements-runtime.lock "$@"
+    {{ compile_llmock }} "$@"
     "{{ just_executable() }}" --justfile "{{ justfile() }}" lock-check
 
 # Check offline that the lock files answer pyproject.toml, with hashes and no addresses
@@ -130,10 +141,11 @@ lock-check:
     project = asked["project"]
     extras = project["optional-dependencies"]
     run_time = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
-    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock")}
+    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock", "{{ llmock_lock }}")}
     everything = [*run_time, *group("dev"), *asked["build-system"]["requires"]]
     answers("requirements.lock", everything)
     answers("requirements-runtime.lock", run_time)
+    answers("{{ llmock_lock }}", group("llmock"))
     for name, versions in locks["requirements-runtime.lock"].items():
         if versions != locks["requirements.lock"].get(name):
             wrong.append(f"requirements-runtime.lock has another version of {name}: run `just lock`")
