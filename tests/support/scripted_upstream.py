@@ -68,7 +68,7 @@ async def open_upstream(answer: Answer) -> AsyncIterator[ScriptedUpstream]:
                 await stream.send_all(upstream.answer(asked))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        await nursery.start(trio.serve_listeners, serve, [listener])
         yield upstream
         nursery.cancel_scope.cancel()
 
