@@ -1,7 +1,7 @@
 """Where the onion is stacked: the only place that knows everything.
 
-A call is validated, routed, checked against what its model takes, settled, and answered by the provider,
-which is waited for only as long as it is worth.
+A call is validated, routed, checked against what its model takes, let in as its limits allow, settled, and
+answered by the provider, which is waited for only as long as it is worth.
 """
 
 import os
@@ -15,21 +15,33 @@ from adapters.local.config import Load, LocalConfig
 from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
+from adapters.storage.memory_limiter import MemoryLimiter
 from adapters.storage.memory_usage_log import MemoryUsageLog
+from domain.model.usage import Usage
 from domain.services.absent import Absent
 from domain.services.route import Routed
 from domain.services.service import Service
+from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.stacking import Stacker
+from ports.prices import Cost
 from ports.provider import Provider
 from ports.usage_log import UsageLog
 
 
 def _silent(_: str) -> None:
     pass
+
+
+class _Unpriced:
+    """No price list: no call has a cost."""
+
+    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
+        """Return None."""
+        return None
 
 
 @asynccontextmanager
@@ -61,7 +73,14 @@ async def open_service(
         transport = await stack.enter_async_context(
             open_transport(proxies=proxies_from_environment())
         )
-        stacker = Stacker(settings, environment, transport, log)
+        limiter = MemoryLimiter(max_waiting=settings.limits.max_waiting)
+        stacker = Stacker(
+            settings,
+            environment,
+            transport,
+            log,
+            admission(settings.limits, limiter, _Unpriced()),
+        )
         providers: dict[str, Provider] = {}
         if settings.local.enabled:
             providers["local"] = await _local(stacker, stack, progress)

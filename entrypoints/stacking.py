@@ -14,6 +14,7 @@ from adapters.wire.codec import Codec
 from adapters.wire.options import WithOptions
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
+from domain.services.admission import Admission, Admitted
 from domain.services.deadline import Timed
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
@@ -36,12 +37,14 @@ class Stacker:
         environment: Holds the providers' keys and addresses.
         transport: Towards the providers; whoever opened it closes it.
         log: Takes the records; whoever opened it closes it.
+        admission: Lets calls in.
     """
 
     settings: Settings
     environment: Mapping[str, str]
     transport: httpx.AsyncBaseTransport
     log: UsageLog
+    admission: Admission
 
     def provider(self, name: str, configured: ProviderSettings) -> Provider:
         """Return the provider called `name`; `Absent` where a key or an address is missing."""
@@ -54,7 +57,11 @@ class Stacker:
 
     def timed(self, provider: Provider) -> Provider:
         """Return `provider`, which keeps no time itself, timed and settled."""
-        return Stacked(provider, Settled(Timed(provider, self._patience), provider.name, self.log))
+        settled = Settled(Timed(provider, self._patience), provider.name, self.log)
+        return self._admitted(provider, settled)
+
+    def _admitted(self, provider: Provider, settled: Settled) -> Provider:
+        return Stacked(provider, Admitted(settled, provider, self.admission))
 
     def _compatible(self, name: str, configured: CompatibleSettings) -> Provider:
         codec = compatible_codec(
@@ -120,7 +127,7 @@ class Stacker:
             bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),
         )
         alias = credential.alias if credential else ""
-        return Stacked(model, Settled(model, name, self.log, credential_alias=alias))
+        return self._admitted(model, Settled(model, name, self.log, credential_alias=alias))
 
     def _credential(self, variable: str) -> Credential | None:
         if not variable:

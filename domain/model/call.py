@@ -23,10 +23,12 @@ class Ledger:
 
     Attributes:
         attempts: Oldest first, settled or served.
+        queued_s: How long the call has waited for its limits, in seconds.
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
+    queued_s: float = 0.0
     drained: bool = False
 
 

@@ -174,15 +174,17 @@ class ReasoningConfig:
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Patience with the provider, in seconds; ``None`` is the configured default.
+    """Patience with our limits and the provider, in seconds; ``None`` is the configured default.
 
     The total is the caller's deadline and is not here.
 
     Attributes:
+        max_queue_s: Longest wait for a limit of ours; 0 refuses at once.
         first_token_s: From the start of an attempt to its first content.
         idle_s: Between two pieces of content after the first.
     """
 
+    max_queue_s: float | None = None
     first_token_s: float | None = None
     idle_s: float | None = None
 

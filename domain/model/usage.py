@@ -71,6 +71,7 @@ class Attempt:
         index: Position among the call's attempts, from 0.
         credential_alias: Which key was used, never the secret.
         upstream_status: HTTP status; 0 where none was seen.
+        queued_s: How long the call waited for our limits before it, in seconds.
         first_token_s: From the attempt's start to its first content, in seconds.
         total_s: Whole duration, in seconds.
         error_reason: ``None`` where it was served.
@@ -84,6 +85,7 @@ class Attempt:
     upstream_status: int = 0
     upstream_request_id: str = ""
     usage: Usage = NO_USAGE
+    queued_s: float = 0.0
     first_token_s: float | None = None
     total_s: float = 0.0
     error_reason: ErrorReason | None = None

@@ -113,6 +113,7 @@ _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]
         math.inf,
         lambda r: r.reasoning.budget_tokens if r.reasoning else None,
     ),
+    ("timeouts.max_queue", 0, 86_400, lambda r: r.timeouts.max_queue_s),
     ("timeouts.first_token", 0.001, 86_400, lambda r: r.timeouts.first_token_s),
     ("timeouts.idle", 0.001, 86_400, lambda r: r.timeouts.idle_s),
 )

@@ -118,6 +118,7 @@ class Account:
             upstream_status=self.upstream_status,
             upstream_request_id=self.upstream_request_id,
             usage=self.usage,
+            queued_s=self.ledger.queued_s,
             first_token_s=self.first_token_s,
             total_s=now_s - self.start_s,
             error_reason=reason,

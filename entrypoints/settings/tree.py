@@ -7,8 +7,9 @@ import attrs
 
 from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
-from entrypoints.settings.providers import ProviderSettings
+from entrypoints.settings.providers import NATIVE_KINDS, ProviderSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -30,6 +31,17 @@ def _named(
             )
 
 
+def _of_known_providers(
+    settings: "Settings", attribute: "attrs.Attribute[LimitSettings]", limits: LimitSettings
+) -> None:
+    known = {*settings.providers, *NATIVE_KINDS, "local"}
+    for name in limits.providers:
+        if name not in known:
+            raise ValueError(
+                f"'limits' there is no provider {name!r}, only {', '.join(sorted(known))}"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Everything that can be set.
@@ -44,3 +56,4 @@ class Settings:
     timeouts: TimeoutSettings = TimeoutSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
+    limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)

@@ -391,12 +391,14 @@ class Target(_message.Message):
     def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class TimeoutPolicy(_message.Message):
-    __slots__ = ("first_token", "idle")
+    __slots__ = ("max_queue", "first_token", "idle")
+    MAX_QUEUE_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOKEN_FIELD_NUMBER: _ClassVar[int]
     IDLE_FIELD_NUMBER: _ClassVar[int]
+    max_queue: _duration_pb2.Duration
     first_token: _duration_pb2.Duration
     idle: _duration_pb2.Duration
-    def __init__(self, first_token: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, max_queue: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., first_token: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class LLMResponse(_message.Message):
     __slots__ = ("id", "provider", "model", "content", "message", "finish_reason", "native_finish_reason", "usage", "attempts", "warnings", "created")
@@ -505,7 +507,7 @@ class Usage(_message.Message):
     def __init__(self, input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., cache_write_5m_tokens: _Optional[int] = ..., cache_write_1h_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., raw: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("index", "provider", "model", "credential_alias", "outcome", "upstream_status", "upstream_request_id", "usage", "first_token", "total", "error_reason")
+    __slots__ = ("index", "provider", "model", "credential_alias", "outcome", "upstream_status", "upstream_request_id", "usage", "queued", "first_token", "total", "error_reason")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -514,6 +516,7 @@ class Attempt(_message.Message):
     UPSTREAM_STATUS_FIELD_NUMBER: _ClassVar[int]
     UPSTREAM_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ERROR_REASON_FIELD_NUMBER: _ClassVar[int]
@@ -525,10 +528,11 @@ class Attempt(_message.Message):
     upstream_status: int
     upstream_request_id: str
     usage: Usage
+    queued: _duration_pb2.Duration
     first_token: _duration_pb2.Duration
     total: _duration_pb2.Duration
     error_reason: ErrorReason
-    def __init__(self, index: _Optional[int] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., credential_alias: _Optional[str] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., upstream_status: _Optional[int] = ..., upstream_request_id: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., first_token: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., total: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error_reason: _Optional[_Union[ErrorReason, str]] = ...) -> None: ...
+    def __init__(self, index: _Optional[int] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., credential_alias: _Optional[str] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., upstream_status: _Optional[int] = ..., upstream_request_id: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., queued: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., first_token: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., total: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error_reason: _Optional[_Union[ErrorReason, str]] = ...) -> None: ...
 
 class Warning(_message.Message):
     __slots__ = ("code", "message")

@@ -198,6 +198,8 @@ def attempt_pb(attempt: Attempt) -> pb.Attempt:
         upstream_status=attempt.upstream_status,
         upstream_request_id=attempt.upstream_request_id,
         usage=usage_pb(attrs.evolve(attempt.usage, raw=None)),
+        # Most calls do not wait, and need not say so.
+        queued=duration_pb(attempt.queued_s) if attempt.queued_s else None,
         first_token=None if attempt.first_token_s is None else duration_pb(attempt.first_token_s),
         total=duration_pb(attempt.total_s),
         error_reason=attempt.error_reason.name if attempt.error_reason else None,

@@ -194,6 +194,7 @@ def _reasoning_of(wanted: pb.ReasoningConfig, wrong: list[FieldViolation]) -> Re
 
 def _timeouts_of(wanted: pb.TimeoutPolicy) -> Timeouts:
     return Timeouts(
+        max_queue_s=seconds_of(wanted.max_queue) if wanted.HasField("max_queue") else None,
         first_token_s=seconds_of(wanted.first_token) if wanted.HasField("first_token") else None,
         idle_s=seconds_of(wanted.idle) if wanted.HasField("idle") else None,
     )

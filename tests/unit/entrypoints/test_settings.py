@@ -189,6 +189,19 @@ def test_what_the_environment_gets_wrong_is_named(
         ("[timeouts]\nidle_s = true", "timeouts.idle_s: must be a number"),
         ("[timeouts]\nidle_s = 'long'", "timeouts.idle_s: must be a number"),
         ("[timeouts]\nidle_s = []", "timeouts.idle_s: must be a number"),
+        ("[limits]\nmax_queue_s = -1", "limits.max_queue_s: must be >= 0: -1.0"),
+        ("[limits]\nparallel_calls = 0", "limits.parallel_calls: must be >= 1: 0"),
+        (
+            "[limits.models.'openai/*']\ntokens_per_minute = 'x'",
+            "limits.models.openai/*.tokens_per_minute: must be a whole number",
+        ),
+        (
+            "[limits.providers.opnai]\nparallel_calls = 1",
+            (
+                "limits: there is no provider 'opnai', only anthropic, gemini, local, mistral,"
+                " openai, openrouter"
+            ),
+        ),
         ("providers = 5", "providers: has the wrong type"),
         ("[providers]\nx = 5", "providers.x: must be a table"),
         (

@@ -1,0 +1,69 @@
+"""Which limits a call is under, and what it needs of them."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import attrs
+
+from domain.model.caller import Caller
+from domain.model.chat import ChatRequest
+from domain.model.model_info import ModelInfo
+from domain.model.usage import Attempt, Usage
+from domain.policy.limits import Limit, Need, limits_of
+from domain.policy.token_estimate import input_tokens
+
+UNKNOWN_OUTPUT_TOKENS = 4_096
+"""How long the answer of a model may be whose bound nobody knows."""
+
+
+@attrs.frozen(kw_only=True)
+class LimitTable:
+    """All limits but the callers' own.
+
+    Attributes:
+        service: Of all calls together.
+        providers: By provider's name.
+        models: By glob of ``provider/model``; a call is under every one that fits.
+    """
+
+    service: Sequence[Limit] = ()
+    providers: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
+    models: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
+
+    def of(self, caller: Caller, provider: str, model: str) -> tuple[Limit, ...]:
+        """Return the limits of a call; those of its caller come first."""
+        found = (*limits_of(caller), *self.providers.get(provider, ()), *self.service)
+        if not self.models:
+            return found
+        name = f"{provider}/{model}"
+        fitting = (each for glob, each in self.models.items() if fnmatchcase(name, glob))
+        return (*found, *(limit for limits in fitting for limit in limits))
+
+
+def bound(request: ChatRequest, info: ModelInfo | None, assumed_output_tokens: int | None) -> Usage:
+    """Return the most that `request` may use, as far as that is known.
+
+    Args:
+        request: What is asked.
+        info: Of the model.
+        assumed_output_tokens: How long an answer is taken to be that the request does not bound;
+            ``None``: as long as the model can make it.
+    """
+    output = request.max_tokens
+    if output is None:
+        known = info.max_output_tokens if info is not None else None
+        output = assumed_output_tokens or known or UNKNOWN_OUTPUT_TOKENS
+    return Usage(input_tokens=input_tokens(request), output_tokens=output)
+
+
+def used(attempts: Sequence[Attempt]) -> Need:
+    """Return what `attempts` used up."""
+    return Need(
+        tokens=sum(tokens_of(each.usage) for each in attempts),
+        nano_usd=sum(each.usage.cost_nano_usd or 0 for each in attempts),
+    )
+
+
+def tokens_of(usage: Usage) -> int:
+    """Return all tokens of `usage`; what nobody reported is none."""
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)

@@ -1,0 +1,273 @@
+"""What a limit has left: three meters with memory and no clock of their own.
+
+Laws: what is given back is exactly what was taken, in whole numbers; a meter in which nothing is reserved and
+from which time has drained everything is as new. A limit's size is told with each question, because it may
+change while calls are in flight.
+"""
+
+import calendar
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import attrs
+
+MINUTE_US = 60_000_000
+_LONGEST_PROMISE_MINUTES = 60
+_NEWEST_WEIGHT = 0.125
+
+
+class Moment(NamedTuple):
+    """Now, on two clocks.
+
+    Attributes:
+        steady_us: Whole microseconds on a clock that never goes back; its zero means nothing.
+        wall_s: Seconds since the Unix epoch.
+    """
+
+    steady_us: int
+    wall_s: float
+
+
+class Meter(Protocol):
+    """What a limit has left. Amounts are whole: calls, tokens or 1e-9 US dollars."""
+
+    def wait_us(self, most: int, amount: int, now: Moment) -> float:
+        """Return after how many microseconds `amount` fits: 0 is now, infinity is when others give back."""
+        ...
+
+    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
+        """Return whether `amount` cannot fit even once all that is reserved has been given back unused."""
+        ...
+
+    def take(self, most: int, amount: int, now: Moment) -> None:
+        """Reserve `amount`, whether or not it fits."""
+        ...
+
+    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
+        """Put `used` in place of `reserved`, which was taken `held_us` microseconds ago."""
+        ...
+
+    def promise_us(self, most: int, amount: int, now: Moment) -> int:
+        """Return when a refused call may try again, in microseconds from now.
+
+        Each promise is behind the ones before it, so that those who keep to them do not meet.
+        """
+        ...
+
+    def at_rest(self, most: int, now: Moment) -> bool:
+        """Return whether a new meter would be the same."""
+        ...
+
+
+@attrs.define
+class RateMeter:
+    """A bucket that holds a minute's worth and refills evenly (GCRA).
+
+    What is reserved stays reserved until its call ends; what the call has used drains from then on. The
+    bucket is kept as debt: an amount of 1 is `MINUTE_US` of it, and `most` drain each microsecond, so that
+    nothing is ever rounded.
+    """
+
+    _debt: int = 0
+    _reserved: int = 0
+    _promised: int = 0
+    _at_us: int = 0
+
+    def wait_us(self, most: int, amount: int, now: Moment) -> float:
+        """Return after how many microseconds `amount` fits."""
+        if self._reserved + amount > most:
+            return math.inf
+        return _until(self._drained(most, now) + (self._reserved + amount) * MINUTE_US, most)
+
+    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
+        """Return whether the bucket can never hold `amount`."""
+        return amount > most
+
+    def take(self, most: int, amount: int, now: Moment) -> None:
+        """Reserve `amount`."""
+        self._reserved += amount
+        self._promised = max(self._promised, self._drained(most, now) + self._reserved * MINUTE_US)
+
+    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
+        """Put `used` in place of `reserved`."""
+        self._debt = self._drained(most, now) + used * MINUTE_US
+        self._reserved -= reserved
+
+    def promise_us(self, most: int, amount: int, now: Moment) -> int:
+        """Return when a refused call may try again: as if what is reserved was used up now."""
+        taken = self._drained(most, now) + self._reserved * MINUTE_US
+        behind = max(taken, self._promised) + amount * MINUTE_US
+        self._promised = min(behind, _LONGEST_PROMISE_MINUTES * most * MINUTE_US)
+        return _until(self._promised, most)
+
+    def at_rest(self, most: int, now: Moment) -> bool:
+        """Return whether everything has drained."""
+        return self._drained(most, now) == self._reserved == self._promised == 0
+
+    def _drained(self, most: int, now: Moment) -> int:
+        passed = now.steady_us - self._at_us
+        if passed > 0:
+            self._debt = max(0, self._debt - most * passed)
+            self._promised = max(0, self._promised - most * passed)
+            self._at_us = now.steady_us
+        return self._debt
+
+
+def _until(debt: int, most: int) -> int:
+    """Return in how many microseconds a bucket with `debt` is within its size, rounded up."""
+    return max(0, -((most * MINUTE_US - debt) // most))
+
+
+@attrs.define
+class StartMeter:
+    """Calls begun: they count from their start, and whatever becomes of them."""
+
+    _rate: RateMeter = attrs.field(factory=RateMeter)
+
+    def wait_us(self, most: int, amount: int, now: Moment) -> float:
+        """Return after how many microseconds a call may begin."""
+        return self._rate.wait_us(most, amount, now)
+
+    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
+        """Return whether no call may ever begin."""
+        return self._rate.hopeless(most, amount, now)
+
+    def take(self, most: int, amount: int, now: Moment) -> None:
+        """Begin a call."""
+        self._rate.take(most, amount, now)
+        self._rate.settle(most, amount, amount, 0, now)
+
+    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
+        """Do nothing: it has begun."""
+
+    def promise_us(self, most: int, amount: int, now: Moment) -> int:
+        """Return when a refused call may try again."""
+        return self._rate.promise_us(most, amount, now)
+
+    def at_rest(self, most: int, now: Moment) -> bool:
+        """Return whether no call has begun within the last minute."""
+        return self._rate.at_rest(most, now)
+
+
+@attrs.define
+class SlotMeter:
+    """Places for calls in flight.
+
+    When one becomes free is not known; how long the last ones were held says when to try again.
+    """
+
+    _held: int = 0
+    _mean_hold_us: float = 0.0
+    _promised: float = 0.0
+    _at_us: int = 0
+
+    def wait_us(self, most: int, amount: int, now: Moment) -> float:
+        """Return 0, or infinity: places come back when others leave."""
+        return 0 if self._held + amount <= most else math.inf
+
+    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
+        """Return whether there are not even so many places."""
+        return amount > most
+
+    def take(self, most: int, amount: int, now: Moment) -> None:
+        """Take places."""
+        self._held += amount
+
+    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
+        """Give the places back; they cannot be used up."""
+        self._held -= reserved
+        if held_us:
+            weight = _NEWEST_WEIGHT if self._mean_hold_us else 1.0
+            self._mean_hold_us += (held_us - self._mean_hold_us) * weight
+
+    def promise_us(self, most: int, amount: int, now: Moment) -> int:
+        """Return when a refused call may try again: as if every call took as long as the last ones."""
+        hold_us = max(self._mean_hold_us, 100_000.0) if self._mean_hold_us else 1_000_000.0
+        gone = (now.steady_us - self._at_us) * most / hold_us
+        self._at_us = now.steady_us
+        self._promised = max(0.0, self._promised - gone) + amount
+        return min(math.ceil(self._promised * hold_us / most), MINUTE_US)
+
+    def at_rest(self, most: int, now: Moment) -> bool:
+        """Return whether nobody is there."""
+        return self._held == 0
+
+
+@attrs.frozen
+class Period:
+    """A stretch of the calendar, in UTC.
+
+    Attributes:
+        start_s: Gives the Unix time at which the period of a Unix time began.
+    """
+
+    start_s: Callable[[float], int]
+
+
+def _day_start_s(wall_s: float) -> int:
+    return int(wall_s // 86_400) * 86_400
+
+
+def _month_start_s(wall_s: float) -> int:
+    now = time.gmtime(wall_s)
+    return calendar.timegm((now.tm_year, now.tm_mon, 1, 0, 0, 0))
+
+
+DAY = Period(_day_start_s)
+MONTH = Period(_month_start_s)
+
+
+@attrs.define
+class BudgetMeter:
+    """Money for a period; what is spent comes back when the next one begins."""
+
+    period: Period
+    _current_s: int = -1
+    _spent: int = 0
+    _reserved: int = 0
+
+    def seed(self, spent: int, now: Moment) -> None:
+        """Know what was spent in this period before this meter was made."""
+        self._turn(now)
+        self._spent += spent
+
+    def wait_us(self, most: int, amount: int, now: Moment) -> float:
+        """Return 0, or infinity: what others have reserved may come back."""
+        self._turn(now)
+        return 0 if self._fits(most, amount, self._spent + self._reserved) else math.inf
+
+    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
+        """Return whether what is spent leaves too little until the next period."""
+        self._turn(now)
+        return not self._fits(most, amount, self._spent)
+
+    def take(self, most: int, amount: int, now: Moment) -> None:
+        """Reserve `amount`."""
+        self._reserved += amount
+
+    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
+        """Spend `used`, and give the rest of `reserved` back."""
+        self._turn(now)
+        self._reserved -= reserved
+        self._spent += used
+
+    def promise_us(self, most: int, amount: int, now: Moment) -> int:
+        """Return a second: what is reserved may come back at any time."""
+        return 1_000_000
+
+    def at_rest(self, most: int, now: Moment) -> bool:
+        """Return whether nothing is reserved, and nothing spent in this period."""
+        self._turn(now)
+        return self._reserved == 0 and self._spent == 0
+
+    def _fits(self, most: int, amount: int, gone: int) -> bool:
+        # Who has nothing left gets nothing, not even what costs nothing as far as one knows.
+        return gone + amount <= most and gone < most
+
+    def _turn(self, now: Moment) -> None:
+        start_s = self.period.start_s(now.wall_s)
+        if start_s != self._current_s:
+            self._current_s = start_s
+            self._spent = 0

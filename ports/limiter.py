@@ -1,0 +1,24 @@
+"""What keeps calls within their limits."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from domain.policy.limits import Limit, Need, Reservation
+
+
+class Limiter(Protocol):
+    """Keeps the books of all limits."""
+
+    def reserved(
+        self, limits: Sequence[Limit], need: Need, wait_s: float, /
+    ) -> AbstractAsyncContextManager[Reservation]:
+        """Hold what a call with `need` may take of all `limits`, at once or not at all.
+
+        Waits for at most `wait_s` seconds, first come first served, and only where that can help. Leaving the
+        block, by whatever way, puts `Reservation.used` in the place of what was reserved.
+
+        Raises:
+            LimitExceeded: It does not fit in time; says when it will.
+        """
+        ...

@@ -1,0 +1,28 @@
+"""What models cost."""
+
+from typing import Protocol
+
+import attrs
+
+from domain.model.usage import Usage
+
+
+@attrs.frozen
+class Cost:
+    """A price, worked out.
+
+    Attributes:
+        nano_usd: 1e-9 US dollars.
+        price_version: Which price list was used.
+    """
+
+    nano_usd: int
+    price_version: str
+
+
+class Prices(Protocol):
+    """Knows what models cost."""
+
+    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
+        """Return what `usage` of a model costs, or None if its price is not known; 0 is free."""
+        ...

@@ -1,0 +1,198 @@
+"""What a limit has left."""
+
+import math
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.policy.meters import (
+    DAY,
+    MINUTE_US,
+    MONTH,
+    BudgetMeter,
+    Moment,
+    RateMeter,
+    SlotMeter,
+    StartMeter,
+)
+
+NOON = 1_790_000_000.0
+
+
+def at(seconds: float, wall_s: float = NOON) -> Moment:
+    return Moment(int(seconds * 1e6), wall_s + seconds)
+
+
+def test_a_bucket_holds_a_minutes_worth_and_refills_evenly() -> None:
+    meter = RateMeter()
+    meter.take(60, 60, at(0))
+    meter.settle(60, 60, 60, 0, at(0))
+    assert meter.wait_us(60, 1, at(0)) == 1_000_000
+    assert meter.wait_us(60, 30, at(0)) == 30_000_000
+    assert meter.wait_us(60, 30, at(30)) == 0
+    assert meter.wait_us(60, 31, at(30)) == 1_000_000
+
+
+def test_what_is_reserved_does_not_drain_and_comes_back_whole() -> None:
+    meter = RateMeter()
+    meter.take(60, 60, at(0))
+    assert meter.wait_us(60, 1, at(3_600)) == math.inf
+    meter.settle(60, 60, 0, 0, at(3_600))
+    assert meter.wait_us(60, 60, at(3_600)) == 0
+    assert meter.at_rest(60, at(3_600))
+
+
+def test_what_was_used_beyond_the_reservation_is_waited_for() -> None:
+    meter = RateMeter()
+    meter.take(60, 10, at(0))
+    meter.settle(60, 10, 90, 0, at(0))
+    assert meter.wait_us(60, 1, at(0)) == 31_000_000
+
+
+def test_a_clock_that_stands_still_or_goes_back_drains_nothing() -> None:
+    meter = RateMeter()
+    meter.take(60, 60, at(10))
+    meter.settle(60, 60, 60, 0, at(10))
+    assert meter.wait_us(60, 1, at(9)) == 1_000_000
+    assert meter.wait_us(60, 1, at(10)) == 1_000_000
+
+
+@given(
+    most=st.integers(1, 10**9),
+    calls=st.lists(
+        st.tuples(st.integers(0, 90 * 10**6), st.integers(0, 10**9), st.integers(0, 10**9)),
+        max_size=30,
+    ),
+)
+def test_no_stretch_of_time_sees_more_used_than_a_bucket_and_its_refill(
+    most: int, calls: Sequence[tuple[int, int, int]]
+) -> None:
+    meter = RateMeter()
+    now_us = 0
+    settled: list[tuple[int, int]] = []
+    for passed_us, asked, used in calls:
+        now_us += passed_us
+        amount = min(asked, most)
+        now = Moment(now_us, 0.0)
+        if meter.wait_us(most, amount, now) == 0:
+            meter.take(most, amount, now)
+            meter.settle(most, amount, min(used, amount), 0, now)
+            settled.append((now_us, min(used, amount)))
+    for first in range(len(settled)):
+        for last in range(first, len(settled)):
+            inside = sum(used for _, used in settled[first : last + 1])
+            passed_us = settled[last][0] - settled[first][0]
+            assert inside * MINUTE_US <= most * (MINUTE_US + passed_us)
+
+
+@given(most=st.integers(1, 10**6), amount=st.integers(1, 10**6), debt=st.integers(0, 10**6))
+def test_the_wait_that_is_told_is_enough_and_no_longer_than_needed(
+    most: int, amount: int, debt: int
+) -> None:
+    amount, debt = min(amount, most), min(debt, most)
+    meter = RateMeter()
+    meter.take(most, debt, at(0))
+    meter.settle(most, debt, debt, 0, at(0))
+    wait_us = meter.wait_us(most, amount, at(0))
+    assert meter.wait_us(most, amount, Moment(int(wait_us), 0.0)) == 0
+    if wait_us:
+        early = RateMeter()
+        early.take(most, debt, at(0))
+        early.settle(most, debt, debt, 0, at(0))
+        assert early.wait_us(most, amount, Moment(int(wait_us) - 1, 0.0)) > 0
+
+
+def test_those_who_keep_to_their_promises_do_not_meet() -> None:
+    meter = RateMeter()
+    meter.take(60, 60, at(0))
+    meter.settle(60, 60, 60, 0, at(0))
+    promises = [meter.promise_us(60, 20, at(0)) for _ in range(5)]
+    assert promises == [20_000_000, 40_000_000, 60_000_000, 80_000_000, 100_000_000]
+    for promise_us in promises:
+        now = Moment(promise_us, 0.0)
+        assert meter.wait_us(60, 20, now) == 0
+        meter.take(60, 20, now)
+        meter.settle(60, 20, 20, 0, now)
+
+
+def test_promises_do_not_grow_without_end() -> None:
+    meter = RateMeter()
+    promises = [meter.promise_us(1, 1, at(0)) for _ in range(1_000)]
+    assert promises[-1] <= 60 * MINUTE_US
+    assert not meter.at_rest(1, at(1)), "who was promised something is remembered"
+
+
+def test_a_call_that_began_counts_whatever_becomes_of_it() -> None:
+    meter = StartMeter()
+    meter.take(2, 1, at(0))
+    meter.take(2, 1, at(0))
+    meter.settle(2, 1, 0, 0, at(1))
+    assert meter.wait_us(2, 1, at(0)) == 30_000_000
+    assert meter.promise_us(2, 1, at(0)) == 30_000_000
+    assert not meter.hopeless(2, 1, at(0))
+    assert meter.hopeless(0, 1, at(0))
+    assert meter.wait_us(2, 1, at(30)) == 0
+    assert meter.at_rest(2, at(120))
+
+
+def test_places_come_back_when_others_leave() -> None:
+    meter = SlotMeter()
+    assert meter.hopeless(0, 1, at(0))
+    meter.take(1, 1, at(0))
+    assert meter.wait_us(1, 1, at(1e6)) == math.inf
+    assert not meter.at_rest(1, at(0))
+    meter.settle(1, 1, 0, 2_000_000, at(2))
+    assert meter.wait_us(1, 1, at(2)) == 0
+    assert meter.at_rest(1, at(2))
+
+
+def test_how_long_places_were_held_says_when_to_try_again() -> None:
+    meter = SlotMeter()
+    assert meter.promise_us(2, 1, at(0)) == 500_000, "a second is assumed"
+    meter.take(2, 1, at(0))
+    meter.settle(2, 1, 1, 8_000_000, at(8))
+    assert [meter.promise_us(2, 1, at(100)) for _ in range(4)] == [
+        4_000_000,
+        8_000_000,
+        12_000_000,
+        16_000_000,
+    ]
+    assert meter.promise_us(2, 1, at(200)) == 4_000_000
+
+
+def test_a_budget_comes_back_with_the_next_day_and_not_before() -> None:
+    meter = BudgetMeter(DAY)
+    meter.seed(30, at(0))
+    meter.take(100, 60, at(0))
+    assert meter.wait_us(100, 20, at(0)) == math.inf
+    assert not meter.hopeless(100, 20, at(0))
+    meter.settle(100, 60, 60, 0, at(0))
+    assert meter.hopeless(100, 20, at(0))
+    assert meter.wait_us(100, 10, at(0)) == 0
+    tomorrow = at(86_400)
+    assert meter.wait_us(100, 100, tomorrow) == 0
+    assert meter.at_rest(100, tomorrow)
+    assert meter.promise_us(100, 1, tomorrow) == 1_000_000
+
+
+def test_who_has_nothing_left_gets_not_even_what_is_free() -> None:
+    meter = BudgetMeter(MONTH)
+    assert meter.hopeless(0, 0, at(0))
+    meter.seed(100, at(0))
+    assert meter.hopeless(100, 0, at(0))
+
+
+def test_what_is_in_flight_at_midnight_is_spent_on_the_new_day() -> None:
+    meter = BudgetMeter(DAY)
+    meter.take(100, 60, at(0))
+    tomorrow = at(86_400)
+    meter.settle(100, 60, 50, 0, tomorrow)
+    assert meter.wait_us(100, 50, tomorrow) == 0
+    assert meter.wait_us(100, 51, tomorrow) == math.inf
+
+
+def test_periods_begin_at_midnight_utc() -> None:
+    # 2026-11-22T19:00:00Z
+    assert DAY.start_s(1_795_374_000.0) == 1_795_305_600
+    assert MONTH.start_s(1_795_374_000.0) == 1_793_491_200
