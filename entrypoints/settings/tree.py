@@ -9,7 +9,8 @@ from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
-from entrypoints.settings.providers import NATIVE_KINDS, ProviderSettings
+from entrypoints.settings.native import NATIVE_KINDS
+from entrypoints.settings.providers import ProviderSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
