@@ -65,9 +65,9 @@ class MemoryLimiter:
         wall_clock: Seconds since the Unix epoch.
     """
 
-    _spending: Spending = NothingSpent()
-    _max_waiting: int = 1_000
-    _wall_clock: Callable[[], float] = time.time
+    spending: Spending = NothingSpent()
+    max_waiting: int = 1_000
+    wall_clock: Callable[[], float] = time.time
     _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
     _waiting: int = 0
@@ -96,7 +96,7 @@ class MemoryLimiter:
         if short is None:
             take(claims, now)
             return now
-        if self._waiting >= self._max_waiting or not worth_waiting(claims, wait_s, now):
+        if self._waiting >= self.max_waiting or not worth_waiting(claims, wait_s, now):
             raise refused(claims, short, now)
         waiter = Waiter(number, claims, short)
         short.gate.join(waiter, short)
@@ -181,7 +181,7 @@ class MemoryLimiter:
     # --- the books ----------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
-        return Moment(int(anyio.current_time() * 1e6), self._wall_clock())
+        return Moment(int(anyio.current_time() * 1e6), self.wall_clock())
 
     def _gate(self, limit: Limit) -> Gate:
         key = (limit.subject, limit.kind)
@@ -202,7 +202,7 @@ class MemoryLimiter:
                 now = self._now()
                 caller = limit.subject.removeprefix("caller:")
                 since_s = gate.meter.period.start_s(now.wall_s)
-                gate.meter.seed(await self._spending.spent_nano_usd(caller, since_s), now)
+                gate.meter.seed(await self.spending.spent_nano_usd(caller, since_s), now)
                 gate.seeded = True
 
     def _forget(self) -> None:
