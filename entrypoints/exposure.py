@@ -8,7 +8,8 @@ from entrypoints.settings.tree import Settings
 
 def exposed(settings: Settings) -> str | None:
     """Return which address lets unknown callers of other machines in, and the remedy; None: none does."""
-    if authenticates(settings):
+    if authenticates(settings) or settings.grpc.tls.require_client_certificate:
+        # Certificates: only those get in whom an authority of our choice knows.
         return None
     for address in settings.grpc.addresses:
         if isinstance(address, Address) and not is_loopback(address.host):

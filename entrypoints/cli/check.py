@@ -6,6 +6,7 @@ Laws: nothing is started, loaded or called. What looks like a secret is never pr
 import argparse
 import os
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from adapters.local.presence import missing
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed, one_line
@@ -13,10 +14,12 @@ from entrypoints.cli.in_force import in_force
 from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.exposure import exposed
+from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.natives import NATIVES
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
+from entrypoints.settings.tls import TlsSettings
 from entrypoints.settings.tree import Settings
 
 
@@ -25,7 +28,7 @@ def command(asked: argparse.Namespace) -> int:
 
     Raises:
         BadUsage: The configuration makes no sense.
-        OperationFailed: No provider could answer anything.
+        OperationFailed: No provider could answer anything, or clients would refuse our certificate.
     """
     try:
         settings = load_settings(asked.config)
@@ -37,6 +40,12 @@ def command(asked: argparse.Namespace) -> int:
     unsafe = exposed(settings)
     if unsafe is not None:
         print(one_line(f"note: serve refuses: {unsafe}"))
+    try:
+        warning = _certificate(settings.grpc.tls)
+    except TlsUnusable as error:
+        raise BadUsage(str(error)) from error
+    if warning is not None:
+        print(f"note: {warning}")
     lacking = dict(_lacking(settings, os.environ))
     for name, what in lacking.items():
         if what:
@@ -48,6 +57,22 @@ def command(asked: argparse.Namespace) -> int:
         raise OperationFailed("no provider can be called")
     print("the configuration is valid")
     return DONE
+
+
+def _certificate(tls: TlsSettings) -> str | None:
+    """Return what is to be said about the server's certificate.
+
+    Raises:
+        TlsUnusable: The files cannot serve.
+        OperationFailed: Clients would refuse it.
+    """
+    if not tls.certificate:
+        return None
+    now, valid = datetime.now(UTC), Tls.load(tls).valid
+    warning = valid.warning(now)
+    if warning is not None and not valid.not_before <= now <= valid.not_after:
+        raise OperationFailed(warning)
+    return warning
 
 
 def _lacking(

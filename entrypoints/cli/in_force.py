@@ -19,6 +19,7 @@ from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.money import usd
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import OPTION_KINDS, ProviderSettings, ScriptedSettings
+from entrypoints.settings.tls import PATH
 from entrypoints.settings.tree import Settings
 
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|passphrase|token|key|dsn)$")
@@ -107,6 +108,8 @@ def _section(
             continue
         if attrs.has(type(value)):
             inner.append((f"{name}.{field.name}", value))
+        elif field.metadata.get(PATH):
+            yield f"{field.name} = {json.dumps(value, ensure_ascii=False)}"
         else:
             yield f"{field.name} = {_value(field.name, value)}"
     for path, value in inner:

@@ -1,13 +1,14 @@
 """`llmservice serve`: the server as a process.
 
 Ready is told last: the log line `serving` and the address file come once calls are accepted. The first SIGINT
-or SIGTERM stops it in order; a second one ends it at once.
+or SIGTERM stops it in order; a second one ends it at once. SIGHUP reloads what can be reloaded.
 """
 
 import argparse
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -18,11 +19,13 @@ from domain.services.groups import single_error_unwrapped
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
+from entrypoints.cli.reload import certificates, known, reload_on_hangup
 from entrypoints.compose import open_service
 from entrypoints.exposure import exposed
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.transport.listeners import CannotListen
+from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import caller_table
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
@@ -38,31 +41,49 @@ def command(asked: argparse.Namespace) -> int:
     """
     set_up_logs(log_level())
     try:
-        settings = load_settings(asked.config)
-    except SettingsError as error:
+        settings = _load(asked)
+        tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
+    except (SettingsError, TlsUnusable) as error:
         raise BadUsage(str(error)) from error
-    settings = attrs.evolve(settings, grpc=_asked_address(settings.grpc, asked))
-    unsafe = exposed(settings)
-    if unsafe is not None and not asked.insecure:
-        raise BadUsage(unsafe)
     with single_error_unwrapped():
-        trio.run(_serve, settings, asked.address_file)
+        trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file)
     logger.info("stopped")
     return DONE
 
 
-async def _serve(settings: Settings, address_file: Path | None) -> None:
+def _load(asked: argparse.Namespace) -> Settings:
+    """Return the settings in force: those of the file and the environment, and what was asked for.
+
+    Raises:
+        SettingsError: They make no sense, or are not safe.
+    """
+    loaded = load_settings(asked.config)
+    settings = attrs.evolve(loaded, grpc=_asked_address(loaded.grpc, asked))
+    unsafe = exposed(settings)
+    if unsafe is not None and not asked.insecure:
+        raise SettingsError(unsafe)
+    return settings
+
+
+async def _serve(
+    settings: Settings, tls: Tls | None, load: Callable[[], Settings], address_file: Path | None
+) -> None:
     callers = caller_table(settings.callers)
     admission = Admission(callers=callers, demanding=lambda: callers.demanding)
     async with trio.open_nursery() as outer:
         await outer.start(_stop_on_signal, outer.cancel_scope.cancel)
+        # What can change while the server runs.
+        reloaders = [known(callers)] if tls is None else [known(callers), certificates(tls)]
+        await outer.start(reload_on_hangup, settings, load, reloaders)
         async with (
             open_service(settings, progress=logger.info) as service,
             # Inside, so that calls end before what serves them is closed.
             trio.open_nursery() as nursery,
         ):
             try:
-                address = await nursery.start(serve_grpc, service, settings.grpc, admission)
+                address = await nursery.start(
+                    partial(serve_grpc, service, settings.grpc, admission, tls=tls)
+                )
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
             with _told_in(address_file, f"{address}\n"):

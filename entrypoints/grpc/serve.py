@@ -8,12 +8,19 @@ from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
 from entrypoints.grpc.identity import identified
+from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
 from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.listeners import Binding
 from entrypoints.grpc.transport.server import Server
+from entrypoints.grpc.transport.tls import Tls
+from entrypoints.grpc.transport.vigil import Times
 from entrypoints.settings.grpc import GrpcSettings
+
+
+def _certificate_names(call: ServerCall) -> tuple[str, ...]:
+    return () if call.client is None else call.client.names
 
 
 async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says that it has started
@@ -21,6 +28,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     settings: GrpcSettings,
     admission: Admission = OPEN,
     *,
+    tls: Tls | None = None,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until cancelled.
@@ -29,6 +37,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         service: Answers.
         settings: Where and how.
         admission: Who is let in.
+        tls: Spoken at every TCP address; ``None``: nowhere.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
@@ -37,12 +46,13 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     dispatcher = Dispatcher.of(
         [LLMHandlers(service).service, ModelHandlers(service).service],
         endings(),
-        interceptors=[identified, Authentication(admission).authenticated],
+        interceptors=[identified, Authentication(admission, _certificate_names).authenticated],
     )
     limits = Limits(
         engine=EngineLimits(max_streams=settings.max_streams),
         max_message=settings.max_message_bytes,
+        times=Times(handshake_s=settings.handshake_s),
     )
     binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
-    server = Server(dispatcher, engine_factory(settings.http2_engine), limits, binding)
+    server = Server(dispatcher, engine_factory(settings.http2_engine), limits, binding, tls=tls)
     await server.serve(*settings.addresses, task_status=task_status)

@@ -3,9 +3,10 @@
 import re
 
 import attrs
-from attrs.validators import ge, in_, le
+from attrs.validators import ge, gt, in_, le
 
 from entrypoints.addresses import Address, AnyAddress, parse_address
+from entrypoints.settings.tls import TlsSettings
 
 
 def _addresses(
@@ -35,6 +36,7 @@ class GrpcSettings:
         listen: In place of host and port: any of ``HOST:PORT``, ``[V6]:PORT``, ``unix:PATH``.
         unix_mode: Who may connect to a socket in the file system: its permissions, octal.
         reuse_port: Whether other servers may listen at the same ports; the kernel shares connections out.
+        handshake_s: Bound on a TLS handshake, in seconds.
         http2_engine: ``nghttp2``, ``h2``, or ``auto`` for the faster one that is there.
         max_message_bytes: Longest message taken from a client.
         max_streams: Calls a client may have open at once on one connection.
@@ -45,9 +47,11 @@ class GrpcSettings:
     listen: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
     unix_mode: str = attrs.field(default="0600", validator=_mode)
     reuse_port: bool = False
+    handshake_s: float = attrs.field(default=10.0, validator=gt(0))
     http2_engine: str = attrs.field(default="auto", validator=in_(("auto", "nghttp2", "h2")))
     max_message_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=ge(1024))
     max_streams: int = attrs.field(default=100, validator=ge(1))
+    tls: TlsSettings = TlsSettings()
 
     @property
     def addresses(self) -> tuple[AnyAddress, ...]:

@@ -8,6 +8,7 @@ import trio
 
 from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.client_certificate import ClientCertificate
 from entrypoints.grpc.transport.headers import CallHead
 from entrypoints.grpc.transport.messages import PREFIX_SIZE, MessageReader
 
@@ -46,6 +47,7 @@ class NoWire:
 
     engine: Any
     peer: str = "peer:1"
+    client: ClientCertificate | None = None
     budget: Budget = attrs.field(factory=Budget)
     pressure: Any = attrs.field(factory=NoPressure)
 

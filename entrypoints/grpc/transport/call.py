@@ -20,6 +20,7 @@ from purerpc import RpcFailedError, Status, StatusCode
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import ErrorReason, ServiceFailure
 from entrypoints.grpc.transport.budget import Budget
+from entrypoints.grpc.transport.client_certificate import ClientCertificate
 from entrypoints.grpc.transport.engine import Engine
 from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
 from entrypoints.grpc.transport.messages import (
@@ -49,6 +50,7 @@ class Wire(Protocol):
 
     engine: Engine
     peer: str
+    client: ClientCertificate | None
     budget: Budget
     pressure: Pressure
 
@@ -97,6 +99,11 @@ class ServerCall:
     def peer(self) -> str:
         """The client's address."""
         return self._wire.peer
+
+    @property
+    def client(self) -> ClientCertificate | None:
+        """The certificate that the client has shown; None without TLS, or if it has shown none."""
+        return self._wire.client
 
     @property
     def metadata(self) -> Metadata:

@@ -17,6 +17,7 @@ from purerpc import StatusCode
 
 from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import Ending, ServerCall
+from entrypoints.grpc.transport.client_certificate import ClientCertificate
 from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher
 from entrypoints.grpc.transport.engine import (
     INTERNAL_ERROR,
@@ -61,6 +62,7 @@ class Connection:
     _dispatcher: Dispatcher
     limits: Limits
     budget: Budget = attrs.field(factory=Budget)
+    client: ClientCertificate | None = None
     ended: int = 0
     _calls: dict[int, ServerCall] = attrs.field(factory=dict)
     # A stream has a place from its headers until it is closed and its handler has ended: counting only what

@@ -20,12 +20,22 @@ class Crowd:
     _draining: Draining
     _grace_s: float
     _connections: set[Connection] = attrs.field(factory=set)
+    _arriving: int = 0
     _ended: int = 0
     _cutting: bool = False
 
     def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._connections)
+        """Return how many there are, those that still shake hands among them."""
+        return len(self._connections) + self._arriving
+
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """Have a connection counted that is not yet one."""
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
 
     @contextmanager
     def joined(self, connection: Connection) -> Iterator[None]:

@@ -4,6 +4,7 @@ One connection's failure, whatever it is, never reaches another or the listener.
 """
 
 import socket
+from datetime import UTC, datetime
 from functools import partial
 
 import attrs
@@ -12,6 +13,10 @@ from loguru import logger
 
 from entrypoints.addresses import Address, AnyAddress
 from entrypoints.grpc.transport.budget import Budget
+from entrypoints.grpc.transport.client_certificate import (
+    ClientCertificate,
+    client_certificate,
+)
 from entrypoints.grpc.transport.connection import Connection
 from entrypoints.grpc.transport.crowd import Crowd
 from entrypoints.grpc.transport.dispatch import Dispatcher
@@ -24,17 +29,20 @@ from entrypoints.grpc.transport.listeners import (
     close_listening,
     open_listeners,
 )
+from entrypoints.grpc.transport.tls import PROTOCOL, Tls
+from entrypoints.grpc.transport.tls_stream import HandshakeFailed, tls_stream
 
 
 @attrs.frozen
 class Server:
-    """Serves a dispatcher's methods over HTTP/2 without TLS.
+    """Serves a dispatcher's methods over HTTP/2.
 
     Attributes:
         max_connections: At once, over all addresses; those above are closed as soon as they are made.
         budget: Bytes held for all clients together.
         draining: Begun, no new connections are taken, and calls may finish.
         drain_grace_s: For that long; then they are cut.
+        tls: Spoken at every address but those of the file system; ``None``: nowhere.
     """
 
     dispatcher: Dispatcher
@@ -45,6 +53,7 @@ class Server:
     budget: Budget = attrs.field(factory=Budget)
     draining: Draining = attrs.field(factory=Draining)
     drain_grace_s: float = 30.0
+    tls: Tls | None = None
 
     async def serve(
         self,
@@ -65,6 +74,9 @@ class Server:
             trio.open_nursery() as outer,
         ):
             outer.start_soon(_leave, crowd, outer.cancel_scope)
+            if self.tls is not None:
+                self.tls.tell(datetime.now(UTC))
+                outer.start_soon(self.tls.watch)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     for each in listeners:
@@ -80,16 +92,41 @@ class Server:
         try:
             async with stream:
                 peer = _peer(stream)
-                if peer is None or len(crowd) >= self.max_connections:
-                    return
-                engine = self.engine(False, self.limits.engine)
-                connection = Connection(
-                    stream, engine, peer, self.dispatcher, self.limits, self.budget
-                )
-                with crowd.joined(connection):
-                    await connection.run()
+                if peer is not None and len(crowd) < self.max_connections:
+                    await self._greeted(crowd, stream, peer)
         except* Exception:  # noqa: BLE001 - a bug in one connection must not end the others
             logger.exception("a connection failed")
+
+    async def _greeted(self, crowd: Crowd, stream: trio.SocketStream, peer: str) -> None:
+        tls = None if stream.socket.family == socket.AF_UNIX else self.tls
+        if tls is None:
+            await self._serve(crowd, stream, peer, None)
+            return
+        try:
+            with crowd.arriving():
+                secured = await tls_stream(
+                    stream, tls.context, PROTOCOL, self.limits.times.handshake_s
+                )
+        except HandshakeFailed as error:
+            logger.bind(peer=peer).debug("no TLS connection: {}", error)
+            return
+        shown = secured.peer_certificate
+        await self._serve(crowd, secured, peer, client_certificate(shown) if shown else None)
+
+    async def _serve(
+        self, crowd: Crowd, stream: trio.abc.Stream, peer: str, client: ClientCertificate | None
+    ) -> None:
+        connection = Connection(
+            stream,
+            self.engine(False, self.limits.engine),
+            peer,
+            self.dispatcher,
+            self.limits,
+            self.budget,
+            client,
+        )
+        with crowd.joined(connection):
+            await connection.run()
 
 
 async def _leave(crowd: Crowd, scope: trio.CancelScope) -> None:
