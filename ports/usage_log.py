@@ -1,16 +1,32 @@
-"""Where the account is kept."""
+"""Where the account is kept: the side that writes."""
 
 from typing import Protocol
 
 from domain.model.usage import UsageRecord
 
 
+class RecordLost(Exception):
+    """A record could not be taken over; the log has counted it as lost."""
+
+
 class UsageLog(Protocol):
     """Keeps usage records."""
 
-    async def append(self, record: UsageRecord, /) -> None:
-        """Take over `record`; when this returns the record will not be lost by us.
+    def ready(self) -> None:
+        """Refuse what could not be recorded; asked before every attempt, so cheap.
 
-        Called in a shielded scope of at most a second, once per attempt.
+        Raises:
+            ServiceFailure: Too much is waiting to be kept (SERVICE_OVERLOADED).
+        """
+        ...
+
+    async def append(self, record: UsageRecord, /) -> None:
+        """Take over `record`; when this returns it is as safe as the log's durability says.
+
+        Called in a shielded scope of at most a second, once per attempt. The record is taken over before the
+        first checkpoint: who gives up waiting has not lost it.
+
+        Raises:
+            RecordLost: And nothing else.
         """
         ...

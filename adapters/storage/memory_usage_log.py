@@ -19,6 +19,9 @@ class MemoryUsageLog:
 
     _records: deque[UsageRecord] = attrs.field(factory=lambda: deque(maxlen=CAPACITY))
 
+    def ready(self) -> None:
+        """There is always room: the oldest record makes it."""
+
     async def append(self, record: UsageRecord, /) -> None:
         """Keep `record`; drops the oldest one where there are too many."""
         self._records.append(record)

@@ -6,6 +6,7 @@ outcome.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 
 import anyio
@@ -14,7 +15,7 @@ import attrs
 from domain.model.call import Ledger
 from domain.model.errors import ChatError, ErrorReason
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
-from ports.usage_log import UsageLog
+from ports.usage_log import RecordLost, UsageLog
 
 SETTLE_S = 1.0
 """Longest that a way out may be held up by writing its record, in seconds."""
@@ -127,14 +128,17 @@ class Account:
 
 @attrs.frozen
 class Settlement:
-    """The block around an attempt; its exit, whatever it is, writes the record."""
+    """The block around an attempt; its exit, whatever it is, writes the record.
+
+    Entering it is refused where the record could not be kept: then no upstream is asked.
+    """
 
     account: Account
     log: UsageLog
     wall_clock: Callable[[], float]
 
     async def __aenter__(self) -> None:
-        pass
+        self.log.ready()
 
     async def __aexit__(
         self,
@@ -153,5 +157,6 @@ class Settlement:
             attempt=attempt,
             labels=account.labels,
         )
-        with anyio.move_on_after(SETTLE_S, shield=True):
+        # How the call ended is not for the log to change; it has counted what it lost.
+        with suppress(RecordLost), anyio.move_on_after(SETTLE_S, shield=True):
             await self.log.append(record)

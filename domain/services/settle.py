@@ -49,6 +49,7 @@ class Settled:
 
         Nothing is written where no upstream was asked: before the answer
         began, the request turned out to make no sense, or a key is missing.
+        No upstream is asked where the record could not be kept.
         """
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()

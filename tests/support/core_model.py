@@ -129,16 +129,27 @@ class SlowLog:
         takes_s: How long each record takes, in seconds.
         begun: Records offered.
         records: Records written.
+        refuses: Raised when asked whether it is ready.
+        fails: Raised instead of writing a record.
     """
 
     takes_s: float = 0.0
     begun: list[UsageRecord] = attrs.field(factory=list)
     records: list[UsageRecord] = attrs.field(factory=list)
+    refuses: Exception | None = None
+    fails: Exception | None = None
+
+    def ready(self) -> None:
+        """Refuse, if told to."""
+        if self.refuses is not None:
+            raise self.refuses
 
     async def append(self, record: UsageRecord, /) -> None:
         """Write `record`, in a while."""
         self.begun.append(record)
         await anyio.sleep(self.takes_s)
+        if self.fails is not None:
+            raise self.fails
         self.records.append(record)
 
 

@@ -19,6 +19,7 @@ from domain.model.errors import (
     ModelUnknown,
     NotConfigured,
     ProviderFailure,
+    ServiceFailure,
 )
 from domain.model.events import Finished, ReasoningDelta, TextDelta, UsageReported
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
@@ -26,6 +27,7 @@ from domain.policy.patience import Patience
 from domain.services.attempts import SETTLE_S
 from domain.services.deadline import Timed
 from domain.services.settle import Settled
+from ports.usage_log import RecordLost
 from tests.support.core_model import (
     ANSWER,
     FINISHED,
@@ -438,12 +440,38 @@ async def test_a_log_that_hangs_does_not_hide_the_error(autojump_clock: MockCloc
     assert caught.value is BROKEN
 
 
+async def test_a_record_that_is_lost_does_not_change_how_the_call_ended() -> None:
+    it = World(log=SlowLog(fails=RecordLost("the disk is full")))
+    async with it.model.stream(ask()) as events:
+        assert [type(each) for each in await drain(events)][-1] is Finished
+    it = World(Upstream(steps=[STARTED, BROKEN]), SlowLog(fails=RecordLost()))
+    with pytest.raises(ProviderFailure) as caught:
+        async with it.model.stream(ask()) as events:
+            await drain(events)
+    assert caught.value is BROKEN
+
+
+async def test_no_upstream_is_asked_for_what_could_not_be_recorded() -> None:
+    full = ServiceFailure("full", ErrorReason.SERVICE_OVERLOADED, retry_after_s=1.0)
+    it = World(log=SlowLog(refuses=full))
+    with pytest.raises(ServiceFailure) as caught:
+        async with it.model.stream(ask()):
+            pytest.fail("the block must not be entered")
+    assert caught.value is full
+    assert caught.value.retryable
+    assert it.upstream.calls == []
+    assert it.log.begun == []
+
+
 async def test_the_upstream_is_closed_before_the_account() -> None:
     closed: list[int] = []
     it = World()
 
     @attrs.define
     class Watching:
+        def ready(self) -> None:
+            pass
+
         async def append(self, record: UsageRecord, /) -> None:
             closed.append(it.upstream.closed)
 
