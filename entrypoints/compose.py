@@ -16,11 +16,11 @@ from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
 from adapters.storage.memory_limiter import MemoryLimiter
-from adapters.storage.memory_usage_log import MemoryUsageLog
 from domain.model.usage import Usage
 from domain.services.absent import Absent
 from domain.services.route import Routed
 from domain.services.service import Service
+from entrypoints.account import open_account
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.settings.local import LocalSettings
@@ -57,19 +57,23 @@ async def open_service(
     Args:
         settings: What is configured.
         environment: Holds the providers' keys.
-        usage_log: Keeps the account; ``None``: the latest records, in memory. Whoever opened it
-            closes it.
+        usage_log: Keeps the account; ``None``: what the settings say. Whoever opened it closes it.
         progress: Told in a sentence what takes long, and which provider is missing what; may be
             called from another thread.
 
     Raises:
         NotConfigured: The embedded model is to be loaded now, and cannot be.
+        AccountUnusable: The account cannot be opened.
 
     Resource handling:
         The block owns every connection and thread of the service. Calls end before it does.
     """
-    log = usage_log or MemoryUsageLog()
     async with AsyncExitStack() as stack:
+        log = usage_log
+        if log is None:
+            # First, so that it is open until every record is written.
+            account = open_account(settings.account, environment, progress)
+            log = (await stack.enter_async_context(account)).log
         transport = await stack.enter_async_context(
             open_transport(proxies=proxies_from_environment())
         )

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from adapters.local.presence import missing
-from entrypoints.cli.endings import DONE, BadUsage, OperationFailed, one_line
+from entrypoints.account import AccountUnusable, database_url
+from entrypoints.cli.endings import DONE, BadUsage, OperationFailed, one_line, without_users
 from entrypoints.cli.in_force import in_force
 from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.exposure import exposed
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.natives import NATIVES
+from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
@@ -28,7 +30,8 @@ def command(asked: argparse.Namespace) -> int:
 
     Raises:
         BadUsage: The configuration makes no sense.
-        OperationFailed: No provider could answer anything, or clients would refuse our certificate.
+        OperationFailed: No provider could answer anything, clients would refuse our certificate, or nothing
+            says where the account is.
     """
     try:
         settings = load_settings(asked.config)
@@ -46,6 +49,7 @@ def command(asked: argparse.Namespace) -> int:
         raise BadUsage(str(error)) from error
     if warning is not None:
         print(f"note: {warning}")
+    account = _account(settings.account, os.environ)
     lacking = dict(_lacking(settings, os.environ))
     for name, what in lacking.items():
         if what:
@@ -55,8 +59,19 @@ def command(asked: argparse.Namespace) -> int:
         print(one_line(f"not set up: {name}: {what}" if what else f"set up: {name}"))
     if all(lacking.values()) and all(offered.values()):
         raise OperationFailed("no provider can be called")
+    if account is not None:
+        raise OperationFailed(f"there is no account: {account}")
     print("the configuration is valid")
     return DONE
+
+
+def _account(settings: AccountSettings, environment: Mapping[str, str]) -> str | None:
+    """Say where the account is kept; return what it lacks."""
+    try:
+        print(one_line(f"account: {without_users(database_url(settings, environment))}"))
+    except AccountUnusable as error:
+        return str(error)
+    return None
 
 
 def _certificate(tls: TlsSettings) -> str | None:

@@ -4,6 +4,7 @@ The server is a process of its own, and the question goes to it over gRPC. Whate
 SIGKILL, the server ends too.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -103,6 +104,12 @@ async def _process(folder: Path) -> AsyncIterator[anyio.abc.Process]:
                 "--port=0",
                 f"--address-file={folder / 'address'}",
             ],
+            # It leaves nothing behind.
+            env={
+                **os.environ,
+                "LLMSERVICE_ACCOUNT__DATABASE": "memory",
+                "LLMSERVICE_ACCOUNT__DATABASE_ENV": "",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

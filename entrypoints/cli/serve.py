@@ -16,6 +16,7 @@ import trio
 from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
+from entrypoints.account import AccountUnusable
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
@@ -37,7 +38,7 @@ def command(asked: argparse.Namespace) -> int:
 
     Raises:
         BadUsage: The configuration makes no sense, or is not safe.
-        OperationFailed: The address cannot be bound, or the file not written.
+        OperationFailed: The address cannot be bound, the file not written, or the account not opened.
     """
     set_up_logs(log_level())
     try:
@@ -45,8 +46,11 @@ def command(asked: argparse.Namespace) -> int:
         tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
     except (SettingsError, TlsUnusable) as error:
         raise BadUsage(str(error)) from error
-    with single_error_unwrapped():
-        trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file)
+    try:
+        with single_error_unwrapped():
+            trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file)
+    except AccountUnusable as error:
+        raise OperationFailed(str(error)) from error
     logger.info("stopped")
     return DONE
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.limits import LimitSettings
@@ -53,6 +54,7 @@ class Settings:
     """
 
     grpc: GrpcSettings = GrpcSettings()
+    account: AccountSettings = AccountSettings()
     local: LocalSettings = LocalSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)

@@ -20,6 +20,9 @@ PROGRAM = (sys.executable, "-m", "entrypoints.cli.main")
 ROOT = Path(__file__).resolve().parents[2]
 
 CONFIG = """
+[account]
+database = "memory"
+
 [local]
 enabled = false
 

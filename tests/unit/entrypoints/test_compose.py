@@ -27,6 +27,7 @@ QUESTION = Message(role=Role.USER, parts=(Text(text="Hello"),))
 def settings(**scripts: Sequence[dict[str, Any]]) -> Settings:
     return structure(
         {
+            "account": {"database": "memory"},
             "local": {"enabled": False},
             "providers": {
                 "play": {"kind": "scripted", "models": scripts},

@@ -1,0 +1,1 @@
+"""The account in an SQL database: SQLite, or PostgreSQL."""

@@ -1,0 +1,130 @@
+"""Writes rows: many in one statement.
+
+A statement a row would give the interpreter's lock away and ask for it back each time; under load each of
+those waits is a turn of the event loop. SQLite takes the values one by one, PostgreSQL takes all rows as
+one JSON text, and takes it apart itself: each is what costs least there (measured in
+docs/adr/0007-account.md).
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+import attrs
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from adapters.storage.sql.database import reason
+from adapters.storage.sql.schema import USAGE_RECORDS
+from adapters.storage.writing.sink import RowRefused, SinkAway
+
+_COLUMNS = tuple(USAGE_RECORDS.columns)
+_NAMES = tuple(column.name for column in _COLUMNS)
+_ROWS_A_STATEMENT = 100
+"""SQLite takes 32,766 values a statement."""
+
+
+def _into_sqlite(connection: sa.Connection, rows: Sequence[bytes]) -> None:
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        some = rows[start : start + _ROWS_A_STATEMENT]
+        values: list[Any] = []
+        for row in some:
+            column = orjson.loads(row)
+            values += [_scalar(column.get(name)) for name in _NAMES]
+        connection.exec_driver_sql(_for_sqlite(len(some)), tuple(values))
+
+
+def _scalar(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+
+
+@lru_cache(_ROWS_A_STATEMENT)
+def _for_sqlite(count: int) -> str:
+    row = f"({', '.join('?' * len(_NAMES))})"
+    return (
+        f"INSERT INTO {USAGE_RECORDS.name} ({', '.join(_NAMES)})"  # noqa: S608 - names of ours
+        f" VALUES {', '.join([row] * count)} ON CONFLICT DO NOTHING"
+    )
+
+
+def _into_postgresql(connection: sa.Connection, rows: Sequence[bytes]) -> None:
+    text = b"[%b]" % b",".join(rows)
+    connection.execute(_FOR_POSTGRESQL, {"rows": text.decode()})
+
+
+def _for_postgresql() -> sa.Executable:
+    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), JSONB)
+    each = (
+        sa.func.jsonb_to_recordset(rows)
+        .table_valued(*(sa.column(column.name, column.type) for column in _COLUMNS))
+        .render_derived(with_types=True)
+    )
+    return (
+        postgresql_insert(USAGE_RECORDS)
+        .from_select(list(_NAMES), sa.select(*each.c))
+        .on_conflict_do_nothing()
+    )
+
+
+_FOR_POSTGRESQL = _for_postgresql()
+_INSERTS: Mapping[str, Callable[[sa.Connection, Sequence[bytes]], None]] = {
+    "sqlite": _into_sqlite,
+    "postgresql": _into_postgresql,
+}
+
+
+def _hang_up(connection: Any) -> None:
+    # The server may be gone without a word, so that asking it to cancel would hang as well.
+    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+# The drivers' connections have no common type.
+_INTERRUPTS: Mapping[str, Callable[[Any], None]] = {
+    "sqlite": lambda connection: connection.interrupt(),
+    "postgresql": _hang_up,
+}
+
+
+@attrs.define(eq=False)
+class SqlSink:
+    """The database as `adapters.storage.writing` needs it; keeps one connection."""
+
+    _engine: sa.Engine
+    _connection: sa.Connection | None = None
+
+    def insert(self, rows: Sequence[bytes], /) -> None:
+        """See `adapters.storage.writing.sink.Sink`."""
+        try:
+            connection = self._connection
+            if connection is None:
+                connection = self._connection = self._engine.connect()
+            with connection.begin():
+                _INSERTS[self._engine.dialect.name](connection, rows)
+        except (DataError, IntegrityError) as error:
+            raise RowRefused from error
+        except SQLAlchemyError as error:
+            self.close()
+            raise SinkAway(reason(error)) from None
+
+    def interrupt(self) -> None:
+        """See `adapters.storage.writing.sink.Sink`."""
+        connection = self._connection
+        if connection is None:
+            return
+        # It may just have ended by itself.
+        with suppress(SQLAlchemyError, OSError):
+            _INTERRUPTS[self._engine.dialect.name](connection.connection.dbapi_connection)
+
+    def close(self) -> None:
+        """Give the connection back; the next `insert` opens another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()

@@ -1,0 +1,1 @@
+"""How the database gets from version to version, one file each, run by Alembic."""

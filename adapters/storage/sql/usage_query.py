@@ -1,0 +1,163 @@
+"""Questions about the account, answered by the database."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from adapters.storage.sql.database import Database
+from adapters.storage.sql.schema import USAGE_RECORDS
+from adapters.storage.writing.rows import decode
+from domain.model.usage import AttemptOutcome, UsageRecord
+from ports.usage_query import Dimension, UsageFilter, UsageSummary
+
+PAGE = 500
+"""Records read at a time."""
+
+_C = USAGE_RECORDS.c
+
+
+@attrs.frozen
+class SqlUsageQuery:
+    """See `ports.usage_query.UsageQuery`."""
+
+    _database: Database
+
+    def records(self, wanted: UsageFilter, /) -> AsyncIterator[UsageRecord]:
+        """See `ports.usage_query.UsageQuery`."""
+        return _Records(self._database, wanted)
+
+    async def summary(
+        self, wanted: UsageFilter, by: Sequence[Dimension] = (), /
+    ) -> Sequence[UsageSummary]:
+        """See `ports.usage_query.UsageQuery`."""
+        groups = [_group(each, self._database.engine.dialect.name) for each in by]
+        statement = (
+            sa.select(*groups, *_SUMS).where(*_conditions(wanted)).group_by(*groups)
+            if by
+            else sa.select(*_SUMS).where(*_conditions(wanted))
+        )
+        rows = await self._database.run(lambda connection: connection.execute(statement).all())
+        found = [_summary(by, row) for row in rows]
+        # Here, not there: databases sort letters in different ways.
+        return sorted(found, key=lambda each: tuple(each.group.values()))
+
+    async def spent(
+        self, since_s: float, callers: Collection[str] | None = None, /
+    ) -> Mapping[str, int]:
+        """See `ports.usage_query.UsageQuery`."""
+        statement = (
+            sa.select(_C.caller, sa.func.sum(_C.cost_nano_usd))
+            .where(_C.time_us >= round(since_s * 1e6), _C.cost_nano_usd.is_not(None))
+            .group_by(_C.caller)
+        )
+        if callers is not None:
+            statement = statement.where(_C.caller.in_(tuple(callers)))
+        rows = await self._database.run(lambda connection: connection.execute(statement).all())
+        return {caller: int(cost) for caller, cost in rows}
+
+
+@attrs.define(eq=False)
+class _Records(AsyncIterator[UsageRecord]):
+    """Reads a page when the one before is used up; goes on behind the last record it gave."""
+
+    _database: Database
+    _wanted: UsageFilter
+    _page: deque[UsageRecord] = attrs.field(factory=deque)
+    _last: tuple[int, str] | None = None
+    _more: bool = True
+
+    async def __anext__(self) -> UsageRecord:
+        if not self._page and self._more:
+            rows = await self._database.run(self._read)
+            self._more = len(rows) == PAGE
+            self._page.extend(map(decode, rows))
+        if not self._page:
+            raise StopAsyncIteration
+        return self._page.popleft()
+
+    def _read(self, connection: sa.Connection) -> Sequence[sa.RowMapping]:
+        place = sa.tuple_(_C.time_us, _C.record_id)
+        statement = (
+            sa.select(USAGE_RECORDS)
+            .where(*_conditions(self._wanted))
+            .order_by(_C.time_us, _C.record_id)
+            .limit(PAGE)
+        )
+        if self._last is not None:
+            statement = statement.where(place > sa.tuple_(*map(sa.literal, self._last)))
+        rows = connection.execute(statement).mappings().all()
+        if rows:
+            self._last = (rows[-1]["time_us"], rows[-1]["record_id"])
+        return rows
+
+
+def _conditions(wanted: UsageFilter) -> Sequence[sa.ColumnElement[bool]]:
+    found = [_C.time_us >= round(wanted.start_s * 1e6)]
+    if wanted.end_s is not None:
+        found.append(_C.time_us < round(wanted.end_s * 1e6))
+    if wanted.caller is not None:
+        found.append(_C.caller == wanted.caller)
+    found += [_C.labels[key].as_string() == value for key, value in wanted.labels.items()]
+    return found
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(column), 0)
+
+
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return _sum(sa.case((condition, 1), else_=0))
+
+
+_SUMS: Sequence[sa.ColumnElement[int]] = (
+    sa.func.count().label("attempts"),
+    _count(_C.outcome == AttemptOutcome.SERVED.value).label("served"),
+    _count(
+        sa.and_(
+            _C.cost_nano_usd.is_(None),
+            sa.or_(_C.input_tokens.is_not(None), _C.output_tokens.is_not(None)),
+        )
+    ).label("unpriced"),
+    _sum(_C.input_tokens).label("input_tokens"),
+    _sum(_C.output_tokens).label("output_tokens"),
+    _sum(_C.cache_read_tokens).label("cache_read_tokens"),
+    _sum(_C.cache_write_tokens).label("cache_write_tokens"),
+    _sum(_C.reasoning_tokens).label("reasoning_tokens"),
+    _sum(_C.cost_nano_usd).label("cost_nano_usd"),
+    _sum(_C.total_us).label("total_us"),
+)
+
+
+def _summary(by: Sequence[Dimension], row: Sequence[Any]) -> UsageSummary:
+    sums = {str(sum_.key): int(value) for sum_, value in zip(_SUMS, row[len(by) :], strict=True)}
+    total_us = sums.pop("total_us")
+    group = {dimension: str(value) for dimension, value in zip(by, row, strict=False)}
+    return UsageSummary(group=group, total_s=total_us / 1e6, **sums)
+
+
+def _group(dimension: Dimension, dialect: str) -> sa.ColumnElement[Any]:
+    """Return the column of `dimension`; a time is rounded down and written out."""
+    plain = _PLAIN.get(dimension)
+    return plain if plain is not None else _TIMES[dialect](dimension)
+
+
+_PLAIN: Mapping[Dimension, sa.ColumnElement[Any]] = {
+    Dimension.PROVIDER: _C.provider,
+    Dimension.MODEL: _C.model,
+    Dimension.CALLER: _C.caller,
+    Dimension.OUTCOME: _C.outcome,
+}
+_TIMES: Mapping[str, Callable[[Dimension], sa.ColumnElement[Any]]] = {
+    "sqlite": lambda dimension: sa.func.strftime(
+        {Dimension.DAY: "%Y-%m-%d", Dimension.HOUR: "%Y-%m-%dT%H"}[dimension],
+        _C.time_us // sa.literal_column("1000000"),
+        "unixepoch",
+    ),
+    "postgresql": lambda dimension: sa.func.to_char(
+        sa.func.timezone("UTC", sa.func.to_timestamp(_C.time_us // sa.literal_column("1000000"))),
+        {Dimension.DAY: "YYYY-MM-DD", Dimension.HOUR: 'YYYY-MM-DD"T"HH24'}[dimension],
+    ),
+}
