@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import attrs
 import grpc
 import pytest
 import trio
+import trio.testing
 import trustme
 from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import StatusCode
@@ -22,7 +23,7 @@ from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
 from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.server import Server
 from entrypoints.grpc.transport.tls import Tls
-from entrypoints.grpc.transport.tls_stream import HandshakeFailed, tls_stream
+from entrypoints.grpc.transport.tls_stream import HandshakeFailed, TlsStream, tls_stream
 from entrypoints.grpc.transport.vigil import Times
 from entrypoints.settings.tls import TlsSettings
 from tests.support.grpc_play import OTHER, Client
@@ -276,3 +277,95 @@ async def connected(
             await client.flush()
             yield client
             nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def pair(files: Files) -> AsyncIterator[tuple[TlsStream, trio.SSLStream[trio.SocketStream]]]:
+    """Both ends of one TLS connection, the server's first."""
+    ours, theirs = map(trio.SocketStream, trio.socket.socketpair())
+    client = trio.SSLStream(theirs, files.context("h2"), server_hostname="localhost")
+    async with ours, theirs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            server = await tls_stream(ours, Tls.load(files.settings()).context, "h2", 10)
+        yield server, client
+
+
+@pytest.mark.parametrize("checkpoints", range(12))
+async def test_a_handshake_that_is_cancelled_anywhere_leaves_the_socket_to_its_owner(
+    files: Files, checkpoints: int
+) -> None:
+    ours, theirs = map(trio.SocketStream, trio.socket.socketpair())
+    context = Tls.load(files.settings()).context
+
+    async def shake() -> None:
+        async with ours:
+            await tls_stream(ours, context, "h2", 10)
+
+    client = trio.SSLStream(theirs, files.context("h2"), server_hostname="localhost")
+    async with theirs, trio.open_nursery() as nursery:
+        nursery.start_soon(shake)
+        with trio.move_on_after(10):
+            nursery.start_soon(_shaken, client)
+            for _ in range(checkpoints):
+                await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert ours.socket.fileno() == -1
+
+
+async def _shaken(client: trio.SSLStream[trio.SocketStream]) -> None:
+    with suppress(trio.BrokenResourceError):
+        await client.do_handshake()
+
+
+async def test_a_small_message_is_one_record_in_one_write(files: Files) -> None:
+    async with pair(files) as (server, client):
+        sent: list[bytes] = []
+        send = server._socket.send_all
+
+        async def kept(data: bytes) -> None:
+            sent.append(data)
+            await send(data)
+
+        setattr(server._socket, "send_all", kept)  # noqa: B010
+        await server.send_all(bytes(16_000))
+        (record,) = sent
+        # Its header names its length. Source: RFC 8446, 5.1.
+        assert len(record) == 5 + int.from_bytes(record[3:5], "big")
+        received = b""
+        while len(received) < 16_000:
+            received += await client.receive_some()
+
+
+async def test_who_was_cut_off_while_sending_sends_no_more(files: Files) -> None:
+    async with pair(files) as (server, _):
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(server.send_all, bytes(10_000_000))
+                await trio.testing.wait_all_tasks_blocked()
+                scope.cancel()
+        with pytest.raises(trio.BrokenResourceError, match="cut off"):
+            await server.send_all(b"more")
+
+
+async def test_what_was_tampered_with_is_not_received(files: Files) -> None:
+    async with pair(files) as (server, client):
+        assert isinstance(client.transport_stream, trio.SocketStream)
+        await client.transport_stream.send_all(b"\x17\x03\x03\x00\x20" + bytes(32))
+        with pytest.raises(trio.BrokenResourceError):
+            await server.receive_some()
+
+
+async def test_a_farewell_is_heard_as_one(files: Files) -> None:
+    async with pair(files) as (server, client), trio.open_nursery() as nursery:
+
+        async def leave() -> None:
+            await server.send_all(b"bye")
+            await server.send_eof()
+            assert await server.receive_some() == b""
+
+        nursery.start_soon(leave)
+        assert await client.receive_some() == b"bye"
+        assert await client.receive_some() == b""
+        await client.send_all(b"too late")
+        await client.aclose()
