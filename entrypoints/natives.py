@@ -7,9 +7,13 @@ import attrs
 from adapters.http.endpoint import Credential, bearer
 from adapters.providers.anthropic.codec import HOME as ANTHROPIC
 from adapters.providers.anthropic.codec import VERSION, AnthropicCodec
+from adapters.providers.deepseek.codec import HOME as DEEPSEEK
+from adapters.providers.deepseek.codec import deepseek_codec
 from adapters.providers.gemini.codec import HOME as GEMINI
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
+from adapters.providers.groq.codec import HOME as GROQ
+from adapters.providers.groq.codec import groq_codec
 from adapters.providers.mistral.codec import HOME as MISTRAL
 from adapters.providers.mistral.codec import MistralConfig, mistral_codec
 from adapters.providers.openai.codec import HOME as OPENAI
@@ -83,6 +87,14 @@ def _mistral(name: str, settings: NativeSettings) -> Codec:
     return mistral_codec(MistralConfig(name=name, overrides=settings.models))
 
 
+def _deepseek(name: str, settings: NativeSettings) -> Codec:
+    return deepseek_codec(name, settings.models)
+
+
+def _groq(name: str, settings: NativeSettings) -> Codec:
+    return groq_codec(name, settings.models)
+
+
 NATIVES: Mapping[str, Native] = {
     "openai": Native(home=OPENAI, codec=_openai),
     "anthropic": Native(home=ANTHROPIC, codec=_anthropic, authorization=_header("x-api-key")),
@@ -90,4 +102,6 @@ NATIVES: Mapping[str, Native] = {
     "gemini": Native(home=GEMINI, codec=_gemini, authorization=_header("x-goog-api-key")),
     "openrouter": Native(home=OPENROUTER, codec=_openrouter),
     "mistral": Native(home=MISTRAL, codec=_mistral, offered=False),
+    "deepseek": Native(home=DEEPSEEK, codec=_deepseek, offered=False),
+    "groq": Native(home=GROQ, codec=_groq, offered=False),
 }

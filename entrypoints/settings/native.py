@@ -11,7 +11,7 @@ from domain.model.json_value import JsonObject
 from entrypoints.base_url import check_base_url
 from entrypoints.settings.headers import Header
 
-NATIVE_KINDS = ("openai", "anthropic", "gemini", "openrouter", "mistral")
+NATIVE_KINDS = ("openai", "anthropic", "gemini", "openrouter", "mistral", "deepseek", "groq")
 _WORD = re.compile(r"[A-Za-z0-9._-]*")
 _SHOWN = re.compile(r"[^\x00-\x1f\x7f]*")
 
@@ -26,7 +26,7 @@ def _words(
 
 @attrs.frozen(kw_only=True)
 class NativeSettings:
-    """A provider that is known by name: ``openai``, ``anthropic``, ``gemini``, ``openrouter`` or ``mistral``.
+    """A provider that is known by name, one of `NATIVE_KINDS`.
 
     The first four are there without being configured.
 

@@ -48,7 +48,8 @@ class Speaker:
         format: Where the schema of a structured answer stands.
         parameters: What a request must say for those of the scenarios.
         unknown: Status and body for a model that there is not.
-        signs: Whether it signs what it thinks.
+        thinks: Whether it shows what it thinks.
+        lacks: What it does not take, of ``seed`` and ``json_schema``.
     """
 
     kind: str
@@ -64,7 +65,8 @@ class Speaker:
     format: Callable[[Mapping[str, Any]], Any]
     parameters: Mapping[str, Any]
     unknown: tuple[str, Any]
-    signs: bool = False
+    thinks: bool = True
+    lacks: frozenset[str] = frozenset()
 
     def answer(self, said: Said, asked: Asked) -> bytes:
         """Return the response to `asked` that holds `said`."""

@@ -30,10 +30,24 @@ SPEAKERS: Mapping[str, Speaker] = {
         names={"max_tokens": "max_completion_tokens"},
         thought={"reasoning": THOUGHT, "reasoning_details": _DETAILS},
         kept={"reasoning_details": _DETAILS},
-        signs=True,
     ),
     "compatible": chat_speaker("compatible", "m", "/v1", thought={"reasoning_content": THOUGHT}),
     "mistral": chat_speaker(
         "mistral", "mistral-small-latest", "/v1", names={"seed": "random_seed"}
+    ),
+    "deepseek": chat_speaker(
+        "deepseek",
+        "deepseek-v4-flash",
+        "",
+        thought={"reasoning_content": THOUGHT},
+        kept={"reasoning_content": THOUGHT},
+        lacks=frozenset({"seed", "json_schema"}),
+    ),
+    "groq": chat_speaker(
+        "groq",
+        "openai/gpt-oss-20b",
+        "/openai/v1",
+        names={"max_tokens": "max_completion_tokens"},
+        thought={"reasoning": THOUGHT},
     ),
 }

@@ -100,5 +100,5 @@ ANTHROPIC = Speaker(
         "404 Not Found",
         {"type": "error", "error": {"type": "not_found_error", "message": "model: nope"}},
     ),
-    signs=True,
+    lacks=frozenset({"seed"}),
 )

@@ -73,6 +73,7 @@ def chat_speaker(kind: str, model: str, base: str, **more: Any) -> Speaker:
     thought = more.pop("thought", {})
     kept = more.pop("kept", {})
     names = more.pop("names", {})
+    lacks = more.get("lacks", frozenset())
     return Speaker(
         kind=kind,
         model=model,
@@ -88,9 +89,10 @@ def chat_speaker(kind: str, model: str, base: str, **more: Any) -> Speaker:
             "temperature": 0.5,
             "top_p": 0.25,
             "stop": ["END"],
-            names.get("seed", "seed"): 7,
+            **({} if "seed" in lacks else {names.get("seed", "seed"): 7}),
             names.get("max_tokens", "max_tokens"): 99,
         },
+        thinks=bool(thought),
         unknown=(
             "404 Not Found",
             {"error": {"message": "no such model", "code": "model_not_found"}},

@@ -74,5 +74,4 @@ GEMINI = Speaker(
         "404 Not Found",
         {"error": {"code": 404, "message": "models/nope", "status": "NOT_FOUND"}},
     ),
-    signs=True,
 )

@@ -53,9 +53,9 @@ class Dialect:
         cache_mark: Gives the fields that mark a cache breakpoint on a part, a tool or the body; raises
             `ValueError` for one that cannot be honoured. ``None``: there are no breakpoints.
         cache_places: What the server takes a breakpoint on.
-        thoughts: Gives the fields of an assistant's message that hold its earlier thoughts; raises
-            `ValueError` for thoughts that are not the provider's. ``None``: thoughts do not go back, and
-            what they would need for it is not kept.
+        thoughts: Gives the fields of an assistant's message that hold its earlier thoughts, signed and
+            unsigned; raises `ValueError` for thoughts that are not the provider's. ``None``: thoughts do not
+            go back, and what they would need for it is not kept.
         call_id: Gives a tool call's id as the server can read it; the same for the call and its result.
         parameter_names: Where parameters are called otherwise than at OpenAI.
         refusal_part: Type of the part that holds the model's own earlier refusal, and its field's name.

@@ -75,7 +75,7 @@ def _thoughts(message: Message, path: str, draft: Draft) -> Mapping[str, object]
     own = {
         f"{path}.parts[{index}]": part
         for index, part in enumerate(message.parts)
-        if isinstance(part, Reasoning) and part.signature and part.provider == draft.dialect.name
+        if isinstance(part, Reasoning) and part.provider == draft.dialect.name
     }
     if speak is None or not own:
         return {}

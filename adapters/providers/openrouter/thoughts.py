@@ -37,10 +37,13 @@ def given_back(thoughts: Sequence[Reasoning]) -> Mapping[str, object]:
     Raises:
         ValueError: They are not what OpenRouter gave.
     """
-    lists = [_list(thought.signature) for thought in thoughts]
+    signed = [thought.signature for thought in thoughts if thought.signature]
+    lists = [_list(signature) for signature in signed]
     # One list goes back as it stands; several can only be put together again.
     if len(lists) == 1:
-        return {"reasoning_details": orjson.Fragment(thoughts[0].signature)}
+        return {"reasoning_details": orjson.Fragment(signed[0])}
+    if not lists:
+        return {}
     return {"reasoning_details": [detail for each in lists for detail in each]}
 
 

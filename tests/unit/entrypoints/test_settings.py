@@ -208,14 +208,14 @@ def test_what_the_environment_gets_wrong_is_named(
             "[providers.x]\n",
             (
                 "providers.x.kind: must be one of: compatible, scripted, "
-                "openai, anthropic, gemini, openrouter, mistral"
+                "openai, anthropic, gemini, openrouter, mistral, deepseek, groq"
             ),
         ),
         (
             "[providers.x]\nkind = 'y'",
             (
                 "providers.x.kind: must be one of: compatible, scripted, "
-                "openai, anthropic, gemini, openrouter, mistral"
+                "openai, anthropic, gemini, openrouter, mistral, deepseek, groq"
             ),
         ),
         ("[providers.x]\nkind = 'compatible'", "providers.x.base_url: is missing"),

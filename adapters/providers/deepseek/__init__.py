@@ -1,0 +1,1 @@
+"""DeepSeek over Chat Completions."""
