@@ -32,6 +32,7 @@ CALLS = calls(["m"], [None])
 MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Fields that each has beside OpenAI's, with what OpenAI calls the same.
 OWN_FIELDS = {"mistral": {"random_seed": "seed"}}
+NOT_OPENAIS = {"thinking", "top_k"}
 OWN_MESSAGE_FIELDS = {"deepseek": {"reasoning_content"}}
 
 
@@ -64,8 +65,8 @@ def encoded(name: str, call: ChatCall) -> dict[str, Any] | None:
 
 def as_openai(name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return `body` in OpenAI's words, streamed."""
-    own = {"thinking": None, "top_k": None, **OWN_FIELDS.get(name, {})}
-    renamed = {own.get(key, key): value for key, value in body.items() if own.get(key, key)}
+    words = OWN_FIELDS.get(name, {})
+    renamed = {words.get(key, key): value for key, value in body.items() if key not in NOT_OPENAIS}
     for message in renamed["messages"]:
         for field in OWN_MESSAGE_FIELDS.get(name, ()):
             message.pop(field, None)
