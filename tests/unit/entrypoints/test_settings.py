@@ -198,7 +198,8 @@ def test_what_the_environment_gets_wrong_is_named(
         (
             "[limits.providers.opnai]\nparallel_calls = 1",
             (
-                "limits: there is no provider 'opnai', only anthropic, gemini, local, mistral,"
+                "limits: there is no provider 'opnai', only anthropic, deepseek, gemini, groq, "
+                "local, mistral,"
                 " openai, openrouter"
             ),
         ),
