@@ -57,7 +57,12 @@ llmock:
         && {{ bin }}/uv pip install --quiet --python .llmock/bin/python --require-hashes --no-deps -r {{ llmock_lock }} \
         && cp {{ llmock_lock }} .llmock/lock; }
 
-# Measure something: cancel, fairness
+# Play gRPC's interoperability cases with every client, plain, TLS and mTLS, on both engines; prints a table
+[group('verify')]
+@conformance *CLIENTS:
+    exec {{ bin }}/python -m tests.system.conformance "$@"
+
+# Measure something: cancel, fairness, grpc, soak
 [group('verify')]
 @bench NAME *ARGS:
     name="$1"; shift; exec {{ bin }}/python -m "tests.benchmarks.$name" "$@"

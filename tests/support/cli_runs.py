@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -57,10 +57,12 @@ def run(*words: str, text: str | None = None, **changes: str) -> subprocess.Comp
 
 
 @contextmanager
-def started(*words: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *words: str, program: Sequence[str] = PROGRAM, **changes: str
+) -> Iterator[subprocess.Popen[str]]:
     """Have a command run while the block does."""
     process = subprocess.Popen(
-        [*PROGRAM, *words],
+        [*program, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
