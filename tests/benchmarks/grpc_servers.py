@@ -59,6 +59,9 @@ async def _ours(engine: str) -> None:
 def _serve_ours(engine: str) -> None:
     import trio  # noqa: PLC0415
 
+    from entrypoints.grpc.transport.shim import make_purerpc_importable  # noqa: PLC0415
+
+    make_purerpc_importable()
     trio.run(_ours, engine)
 
 
