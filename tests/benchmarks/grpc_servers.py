@@ -69,10 +69,12 @@ async def _grpc_aio() -> None:
     import grpc  # noqa: PLC0415
     import grpc.aio  # noqa: PLC0415
 
-    async def unary(message: BytesValue, context: Any) -> BytesValue:
+    async def unary(message: BytesValue, context: Any) -> BytesValue:  # noqa: ASYNC124
         return message
 
-    async def out(message: BytesValue, context: Any) -> AsyncIterator[BytesValue]:
+    async def out(  # noqa: ASYNC900 - the library's style
+        message: BytesValue, context: Any
+    ) -> AsyncIterator[BytesValue]:
         for _ in range(MESSAGES):
             yield message
             await asyncio.sleep(0)

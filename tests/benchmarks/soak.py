@@ -153,7 +153,7 @@ async def _ended(channel: grpc.aio.Channel, asked: Planned) -> str:
             types = [event.type async for event in call]
             if types[-1:] != [pb.STREAM_EVENT_TYPE_FINISH]:
                 return "OK without FINISH"
-    except asyncio.CancelledError:
+    except asyncio.CancelledError:  # noqa: ASYNC103 - the call was cancelled, not the task
         if not call.cancelled():
             raise
     except grpc.aio.AioRpcError as error:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 
 from tests.support.interop.cases import CASES, Caller
@@ -19,28 +19,30 @@ PATIENCE_S = 20.0
 CLIENTS = ("grpcio", "grpcio_aio", "grpclib", "own")
 
 
-async def _play(client: str, where: Where) -> AsyncIterator[tuple[str, str, str]]:
+async def _play(client: str, where: Where) -> list[tuple[str, str, str]]:
     module = import_module(f"tests.support.interop.with_{client}")
     unfit: Mapping[str, str] = module.UNFIT
     caller: Caller = await module.connected(where)
+    results: list[tuple[str, str, str]] = []
     for name, case in CASES.items():
         if name in unfit:
-            yield name, "skipped", unfit[name]
+            results.append((name, "skipped", unfit[name]))
             continue
         try:
             await asyncio.wait_for(case(caller), PATIENCE_S)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is the result
             told = traceback.format_exception_only(error)[-1].strip()
-            yield name, "failed", told[:400]
+            results.append((name, "failed", told[:400]))
         else:
-            yield name, "passed", ""
+            results.append((name, "passed", ""))
     await caller.close()
+    return results
 
 
 async def main(client: str) -> None:
     for line in sys.stdin:
         where = Where.read(line)
-        async for case, outcome, why in _play(client, where):
+        for case, outcome, why in await _play(client, where):
             result = {
                 "client": client,
                 "engine": where.engine,

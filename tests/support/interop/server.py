@@ -15,13 +15,13 @@ from pathlib import Path
 import attrs
 import trio
 import trustme
-from entrypoints.grpc.transport.tls import Tls
-from entrypoints.settings.tls import TlsSettings
 
 from entrypoints.addresses import Address
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import engine_factory
 from entrypoints.grpc.transport.server import Server
+from entrypoints.grpc.transport.tls import Tls
+from entrypoints.settings.tls import TlsSettings
 from tests.support.cli_runs import started, wait_until
 from tests.support.grpc_service import Ends
 from tests.support.interop.where import SECURITY, Where

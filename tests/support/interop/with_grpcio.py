@@ -16,7 +16,7 @@ R = TypeVar("R")
 UNFIT: Mapping[str, str] = {}
 
 
-async def connected(where: Where) -> "Caller":
+async def connected(where: Where) -> "Caller":  # noqa: ASYNC124 - as others connect
     if where.security == "plain":
         return Caller(grpc.insecure_channel(where.address))
     return Caller(grpc.secure_channel(where.address, credentials(where)))

@@ -16,7 +16,7 @@ R = TypeVar("R")
 UNFIT: Mapping[str, str] = {}
 
 
-async def connected(where: Where) -> "Caller":
+async def connected(where: Where) -> "Caller":  # noqa: ASYNC124 - as others connect
     if where.security == "plain":
         return Caller(grpc.aio.insecure_channel(where.address))
     return Caller(grpc.aio.secure_channel(where.address, credentials(where)))
@@ -30,7 +30,8 @@ async def told(call: Any, work: Awaitable[R]) -> R:
         raise Failed(error.code().value[0], error.details()) from None
     except asyncio.CancelledError:
         if call.cancelled():
-            raise Failed(CANCELLED, "") from None
+            # The call was cancelled, not the task.
+            raise Failed(CANCELLED, "") from None  # noqa: ASYNC104
         raise
 
 

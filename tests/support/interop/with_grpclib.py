@@ -26,7 +26,7 @@ UNFIT: Mapping[str, str] = {
 }
 
 
-async def connected(where: Where) -> "Caller":
+async def connected(where: Where) -> "Caller":  # noqa: ASYNC124 - as others connect
     host, port = where.address.rsplit(":", 1)
     return Caller(Channel(host, int(port), ssl=context(where)))
 
