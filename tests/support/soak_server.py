@@ -40,6 +40,9 @@ class CountingLog:
 
     records: int = 0
 
+    def ready(self) -> None:
+        """There is always room for one more."""
+
     async def append(self, record: UsageRecord, /) -> None:
         self.records += 1
 
