@@ -21,13 +21,6 @@ from entrypoints.grpc.transport.dispatch import Next
 from ports.callers import Callers
 
 AUTHORIZATION = "authorization"
-OPEN_SERVICES = frozenset(
-    {
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-        "grpc.reflection.v1alpha.ServerReflection",
-    }
-)
 _MAX_TOKEN = 1024
 _EXPECTED = "send the metadata 'authorization: Bearer TOKEN', once"
 
@@ -48,12 +41,10 @@ class Admission:
         callers: Know whom to let in.
         demanding: Whether a caller must be known; asked at every call, because callers may be
             configured while the server runs. While not, whoever calls is anonymous.
-        open_services: Full names of the services that anybody may call.
     """
 
     callers: Callers
     demanding: Callable[[], bool] = _always
-    open_services: frozenset[str] = OPEN_SERVICES
 
 
 OPEN = Admission(callers=ChainedCallers(()), demanding=lambda: False)
@@ -65,12 +56,14 @@ class Authentication:
     """The interceptor that finds the caller of each call.
 
     Attributes:
+        open_services: Full names of the services that anybody may call.
         certificate_names: What the TLS client's certificate of a call names, the most telling first.
         clock: Seconds, for the pace of failures.
         guesses: The failures so far.
     """
 
     admission: Admission
+    open_services: frozenset[str] = frozenset()
     certificate_names: Callable[[ServerCall], Sequence[str]] = _no_names
     clock: Callable[[], float] = anyio.current_time
     guesses: Guesses = attrs.field(factory=Guesses)
@@ -82,7 +75,7 @@ class Authentication:
         Raises:
             Unauthenticated: Nobody knows the caller.
         """
-        if self.admission.demanding() and call.head.service not in self.admission.open_services:
+        if self.admission.demanding() and call.head.service not in self.open_services:
             failure: Unauthenticated | None = None
             try:
                 call.caller = await self._caller(call)

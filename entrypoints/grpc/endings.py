@@ -5,14 +5,24 @@ from purerpc import RpcFailedError, StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
+from entrypoints.grpc.identity import REQUEST_ID, request_id_in
 from entrypoints.grpc.status import Failure, refused, status_of
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
+from entrypoints.grpc.transport.engine import Headers
+from entrypoints.grpc.transport.headers import Rejection, write_metadata
 
 
 def endings() -> Endings:
     """Return what the transport asks when a call ends."""
-    return Endings(failed=_failed, deadline=_deadline, cut=_cut, drained=_drained, ended=_ended)
+    return Endings(
+        failed=_failed,
+        deadline=_deadline,
+        cut=_cut,
+        drained=_drained,
+        rejected=_rejected,
+        ended=_ended,
+    )
 
 
 def _failed(call: ServerCall, error: Exception) -> CallStatus:
@@ -57,6 +67,15 @@ def _told(call: ServerCall, error: ChatError) -> CallStatus:
             attempts=attempts,
         )
     )
+
+
+def _rejected(rejection: Rejection, headers: Headers, peer: str) -> tuple[CallStatus, Headers]:
+    request_id = request_id_in(headers)
+    status = refused(rejection.code, rejection.message, request_id)
+    logger.bind(request_id=request_id, code=status.code.name, peer=peer, reason=status.reason).info(
+        "no call: {}", status.message
+    )
+    return status, write_metadata([(REQUEST_ID, request_id)])
 
 
 def _ended(call: ServerCall, status: CallStatus | None) -> None:

@@ -1,6 +1,6 @@
 """Regenerates `entrypoints/grpc/pb` from `proto/` (`just proto`).
 
-Mapping the .proto folder onto the package's path gives correct imports with no rewriting. purerpc's plugin
+Mapping each .proto file onto the package's path gives correct imports with no rewriting. purerpc's plugin
 is run through a wrapper: it imports purerpc, which needs our shim, and does not tell protoc that it can live
 with optional fields (it only reads the services).
 """
@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from entrypoints.grpc.protos import HOME, PACKAGE, SOURCES
+
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = "entrypoints/grpc/pb"
-SOURCES = {"llm_service.proto": "proto/llmservice/v1"}
 
 _PLUGIN = """#!{python}
 import sys
@@ -37,13 +37,13 @@ def generate(into: Path) -> None:
         plugin = Path(folder) / "protoc-gen-purerpc"
         plugin.write_text(_PLUGIN.format(python=sys.executable, root=str(ROOT)))
         plugin.chmod(0o755)
-        for source, home in SOURCES.items():
+        for source, public in SOURCES.items():
             subprocess.run(  # noqa: S603 - every word is ours
                 [
                     sys.executable,
                     "-m",
                     "grpc_tools.protoc",
-                    f"--proto_path={PACKAGE}={home}",
+                    f"--proto_path={PACKAGE}/{source}={HOME}/{public}",
                     f"--plugin=protoc-gen-purerpc={plugin}",
                     f"--python_out={into}",
                     f"--pyi_out={into}",

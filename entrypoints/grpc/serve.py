@@ -6,10 +6,11 @@ from domain.services.service import Service
 from entrypoints.addresses import AnyAddress
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
-from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
 from entrypoints.grpc.identity import identified
+from entrypoints.grpc.services import services_of, with_reflection
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Dispatcher
+from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
 from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.listeners import Binding
@@ -29,24 +30,31 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     admission: Admission = OPEN,
     *,
     tls: Tls | None = None,
+    draining: Draining | None = None,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve `service` until cancelled.
+    """Serve `service` until drained or cancelled.
 
     Args:
         service: Answers.
         settings: Where and how.
         admission: Who is let in.
         tls: Spoken at every TCP address; ``None``: nowhere.
+        draining: Begun, the server lets calls finish and goes away.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
         CannotListen: One of the addresses cannot be had.
     """
+    draining = draining or Draining()
+    services = services_of(service, draining)
+    authentication = Authentication(
+        admission, frozenset(settings.open_services), certificate_names=_certificate_names
+    )
     dispatcher = Dispatcher.of(
-        [LLMHandlers(service).service, ModelHandlers(service).service],
+        with_reflection(services) if settings.reflection else services,
         endings(),
-        interceptors=[identified, Authentication(admission, _certificate_names).authenticated],
+        interceptors=[identified, authentication.authenticated],
     )
     limits = Limits(
         engine=EngineLimits(max_streams=settings.max_streams),
@@ -54,5 +62,6 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         times=Times(handshake_s=settings.handshake_s),
     )
     binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
-    server = Server(dispatcher, engine_factory(settings.http2_engine), limits, binding, tls=tls)
+    engine = engine_factory(settings.http2_engine)
+    server = Server(dispatcher, engine, limits, binding, draining=draining, tls=tls)
     await server.serve(*settings.addresses, task_status=task_status)

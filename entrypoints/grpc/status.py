@@ -13,11 +13,11 @@ from typing import TypeVar
 import attrs
 from google.protobuf.any_pb2 import Any as PbAny
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
 from purerpc import StatusCode
 
-from domain.model.errors import ChatError, ErrorReason, InvalidRequest
+from domain.model.errors import ChatError, ErrorReason, InvalidRequest, LimitExceeded
 from domain.model.usage import Attempt
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.answers import attempt_pb, duration_pb, usage_pb
@@ -99,7 +99,11 @@ def status_of(failure: Failure) -> CallStatus:
 
 
 def refused(code: StatusCode, message: str, request_id: str) -> CallStatus:
-    """Return how a request is told off that no handler has seen: its caller broke the protocol."""
+    """Return how a request is told off that no handler has seen: its caller broke the protocol.
+
+    The code is the one that gRPC has for it, the reason that the caller is at fault: what is malformed,
+    too long or compressed unreadably, and a method or service that is not there.
+    """
     info = ErrorInfo(
         reason=ErrorReason.CALLER_INVALID_REQUEST.name,
         domain=DOMAIN,
@@ -131,6 +135,15 @@ def _details(failure: Failure) -> list[Message]:
             for each in error.violations
         ]
         details.append(BadRequest(field_violations=_fitting(violations, _MAX_VIOLATIONS_BYTES)))
+    if isinstance(error, LimitExceeded):
+        exceeded = [
+            QuotaFailure.Violation(
+                subject=_cut(each.subject, _MAX_NAME_BYTES),
+                description=_cut(each.description, _MAX_NAME_BYTES),
+            )
+            for each in error.violations
+        ]
+        details.append(QuotaFailure(violations=_fitting(exceeded, _MAX_VIOLATIONS_BYTES)))
     if failure.attempts:
         latest = _fitting(
             (attempt_pb(each) for each in reversed(failure.attempts)), _MAX_ATTEMPTS_BYTES

@@ -8,6 +8,13 @@ from attrs.validators import ge, gt, in_, le
 from entrypoints.addresses import Address, AnyAddress, parse_address
 from entrypoints.settings.tls import TlsSettings
 
+OPEN_SERVICES = (
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
+"""What tells about the server itself: orchestrators and tools ask it without a token."""
+
 
 def _addresses(
     _: object, attribute: "attrs.Attribute[tuple[str, ...]]", texts: tuple[str, ...]
@@ -26,6 +33,16 @@ def _mode(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
         raise ValueError(f"'{attribute.name}' must be three octal digits, e.g. \"0600\"")
 
 
+def _service_names(
+    _: object, attribute: "attrs.Attribute[tuple[str, ...]]", names: tuple[str, ...]
+) -> None:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", name, re.ASCII):
+            raise ValueError(
+                f"'{attribute.name}' {name!r} is no full name of a service, as {OPEN_SERVICES[0]} is"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class GrpcSettings:
     """The gRPC front door.
@@ -40,6 +57,8 @@ class GrpcSettings:
         http2_engine: ``nghttp2``, ``h2``, or ``auto`` for the faster one that is there.
         max_message_bytes: Longest message taken from a client.
         max_streams: Calls a client may have open at once on one connection.
+        reflection: Whether tools may ask the server what it serves.
+        open_services: Full names of the services that anybody may call, even where callers are configured.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +71,8 @@ class GrpcSettings:
     max_message_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=ge(1024))
     max_streams: int = attrs.field(default=100, validator=ge(1))
     tls: TlsSettings = TlsSettings()
+    reflection: bool = True
+    open_services: tuple[str, ...] = attrs.field(default=OPEN_SERVICES, validator=_service_names)
 
     @property
     def addresses(self) -> tuple[AnyAddress, ...]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import attrs
 import grpc
 import trio
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
@@ -16,6 +16,7 @@ from entrypoints.compose import open_service
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.serve import serve_grpc
+from entrypoints.grpc.transport.draining import Draining
 from entrypoints.known_callers import caller_table
 from entrypoints.settings.loading import structure
 
@@ -30,10 +31,12 @@ class Gateway:
     Attributes:
         address: ``HOST:PORT``.
         log: Its account.
+        draining: Begun, it goes away.
     """
 
     address: str
     log: MemoryUsageLog
+    draining: Draining
 
 
 @asynccontextmanager
@@ -49,8 +52,10 @@ async def open_gateway(
     ):
         callers = caller_table(tree.callers)
         admission = Admission(callers=callers, demanding=lambda: callers.demanding)
-        address = await nursery.start(serve_grpc, service, tree.grpc, admission)
-        yield Gateway(str(address), log)
+        draining = Draining()
+        serve = partial(serve_grpc, service, tree.grpc, admission, draining=draining)
+        address = await nursery.start(serve)
+        yield Gateway(str(address), log, draining)
         nursery.cancel_scope.cancel()
 
 
@@ -105,6 +110,7 @@ class Refused:
     metadata: Mapping[str, str]
     fields: Mapping[str, str]
     retry_after_s: float | None
+    quotas: Mapping[str, str]
     usage: pb.FailureUsage | None
 
 
@@ -125,7 +131,7 @@ def _refused(error: Any) -> Refused:
     trailers = dict(error.trailing_metadata() or ())
     status = Status.FromString(trailers.get("grpc-status-details-bin", b""))
     found: dict[str, Any] = {}
-    for kind in (ErrorInfo, BadRequest, RetryInfo, pb.FailureUsage):
+    for kind in (ErrorInfo, BadRequest, QuotaFailure, RetryInfo, pb.FailureUsage):
         for detail in status.details:
             message = kind()
             if detail.Unpack(message):
@@ -142,5 +148,9 @@ def _refused(error: Any) -> Refused:
             for each in found.get("BadRequest", BadRequest()).field_violations
         },
         retry.retry_delay.ToTimedelta().total_seconds() if retry else None,
+        {
+            each.subject: each.description
+            for each in found.get("QuotaFailure", QuotaFailure()).violations
+        },
         found.get("FailureUsage"),
     )

@@ -207,7 +207,9 @@ class Connection:
         self._places.add(stream_id)
         head = self._head(event)
         if isinstance(head, Rejection):
-            self.engine.respond(stream_id, head.headers(), ended=True)
+            status, metadata = self._dispatcher.reject(head, event.headers, self.peer)
+            told = status_trailers(status.code, status.message, status.details)
+            self.engine.respond(stream_id, head.headers(told, metadata), ended=True)
             if not event.ended:
                 self.engine.hang_up(stream_id)
             return

@@ -17,10 +17,12 @@ from typing import TypeAlias
 
 import attrs
 from google.protobuf.message import Message
-from purerpc import Cardinality, RPCSignature, Service, StatusCode
+from purerpc import Cardinality, RpcFailedError, RPCSignature, Service, Status, StatusCode
 
 from domain.services.groups import single_error_unwrapped
 from entrypoints.grpc.transport.call import Ending, ServerCall
+from entrypoints.grpc.transport.engine import Headers
+from entrypoints.grpc.transport.headers import Rejection
 
 Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
 Interceptor: TypeAlias = Callable[[ServerCall, Next], Awaitable[None]]
@@ -47,6 +49,10 @@ OK = CallStatus(StatusCode.OK)
 DRAINED = CallStatus(StatusCode.UNAVAILABLE, "the server is going away")
 
 
+def _plainly(rejection: Rejection, headers: Headers, peer: str) -> tuple[CallStatus, Headers]:
+    return CallStatus(rejection.code, rejection.message), ()
+
+
 @attrs.frozen(kw_only=True)
 class Endings:
     """What the ends of a call mean to the caller.
@@ -57,6 +63,8 @@ class Endings:
         deadline: The caller's deadline passed.
         cut: The call is about to be cancelled because the server goes away.
         drained: It was.
+        rejected: Headers came that are no call; they and the peer's address are given, too. Returns what
+            the answer carries. Must not raise.
         ended: Told of every end, last; the status is None where nobody was listening any more.
     """
 
@@ -64,6 +72,7 @@ class Endings:
     deadline: Callable[[ServerCall], CallStatus]
     cut: Callable[[ServerCall], None] = lambda call: None
     drained: Callable[[ServerCall], CallStatus] = lambda call: DRAINED
+    rejected: Callable[[Rejection, Headers, str], tuple[CallStatus, Headers]] = _plainly
     ended: Callable[[ServerCall, CallStatus | None], None] = lambda call, status: None
 
 
@@ -100,6 +109,12 @@ class Dispatcher:
         }
         return cls(methods, frozenset(s.name for s in services), tuple(interceptors), endings)
 
+    def reject(
+        self, rejection: Rejection, headers: Headers, peer: str
+    ) -> tuple[CallStatus, Headers]:
+        """Return the status and the metadata that answer `headers`, which are no call."""
+        return self._endings.rejected(rejection, headers, peer)
+
     async def run(self, call: ServerCall) -> CallStatus | None:
         """Serve `call` in its scope; return its status, or None if nobody is listening any more."""
         status: CallStatus | None = None
@@ -133,22 +148,22 @@ class Dispatcher:
             call.cancel(Ending.DRAIN)
 
     async def _answered(self, call: ServerCall) -> CallStatus:
+        # A method that is not there is missed behind the interceptors: who may not call does not hear of it.
         method = self._methods.get((call.head.service, call.head.method))
-        if method is None:
-            return self._unimplemented(call)
         await self._intercepted(call, method, 0)
         return OK
 
-    def _unimplemented(self, call: ServerCall) -> CallStatus:
+    def _unimplemented(self, call: ServerCall) -> RpcFailedError:
         head = call.head
-        if head.service not in self._services:
-            return CallStatus(StatusCode.UNIMPLEMENTED, f"unknown service {head.service!r}")
-        return CallStatus(
-            StatusCode.UNIMPLEMENTED, f"service {head.service!r} has no method {head.method!r}"
-        )
+        what = f"unknown service {head.service!r}"
+        if head.service in self._services:
+            what = f"service {head.service!r} has no method {head.method!r}"
+        return RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
 
-    async def _intercepted(self, call: ServerCall, method: _Method, depth: int) -> None:
+    async def _intercepted(self, call: ServerCall, method: _Method | None, depth: int) -> None:
         if depth == len(self._interceptors):
+            if method is None:
+                raise self._unimplemented(call)
             await _handle(call, method)
         else:
             await self._interceptors[depth](

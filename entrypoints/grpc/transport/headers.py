@@ -27,10 +27,6 @@ _KNOWN_ENCODINGS = frozenset({"identity", "gzip", "deflate"})
 _RESERVED = frozenset({"content-type", "te", "user-agent", "connection", "transfer-encoding"})
 
 
-def _names(metadata: Metadata) -> str:
-    return f"({', '.join(name for name, _ in metadata)})"
-
-
 @attrs.frozen(kw_only=True)
 class CallHead:
     """What a request's headers say.
@@ -44,7 +40,7 @@ class CallHead:
 
     service: str
     method: str
-    metadata: Metadata = attrs.field(repr=_names)
+    metadata: Metadata = attrs.field(repr=lambda pairs: str([name for name, _ in pairs]))
     timeout_s: float | None = None
     encoding: str = "identity"
 
@@ -61,12 +57,13 @@ class Rejection:
     code: StatusCode
     message: str
 
-    def headers(self) -> Headers:
-        """Return the whole answer as one header block."""
+    def headers(self, told: Headers, metadata: Headers = ()) -> Headers:
+        """Return the whole answer as one header block; `told` is what `status_trailers` made of it."""
         return (
             (b":status", b"%d" % self.http_status),
             (b"content-type", b"application/grpc"),
-            *status_trailers(self.code, self.message),
+            *metadata,
+            *told,
         )
 
 

@@ -11,8 +11,9 @@ from adapters.callers.table import CallerTable, KnownCaller
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import Unauthenticated
 from domain.policy.guessing import Guesses, GuessingPolicy
-from entrypoints.grpc.authentication import OPEN, OPEN_SERVICES, Admission, Authentication
+from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.settings.grpc import OPEN_SERVICES
 from tests.support.core_call import server_call
 
 TOKEN = "sesame-opens-0123456789"
@@ -32,6 +33,7 @@ def door(*names: str, demanding: bool = True, guesses: Guesses | None = None) ->
     )
     return Authentication(
         Admission(callers=table, demanding=lambda: demanding),
+        frozenset(OPEN_SERVICES),
         lambda call: names,
         guesses=Guesses() if guesses is None else guesses,
     )

@@ -12,8 +12,9 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
-from entrypoints.grpc.generate import PACKAGE, ROOT, SOURCES, generate
+from entrypoints.grpc.generate import ROOT, generate
 from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.protos import HOME, PACKAGE, SOURCES
 
 OURS = ROOT / "proto/llmservice/v1/llm_service.proto"
 CONTRACT = ROOT.parent / "shared/design/llm_service.proto"
@@ -34,7 +35,7 @@ def test_the_committed_code_is_what_the_proto_files_generate(tmp_path: Path) -> 
 
 def test_every_proto_file_is_generated() -> None:
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "proto").rglob("*.proto")}
-    assert files == {f"{home}/{source}" for source, home in SOURCES.items()}
+    assert files == {f"{HOME}/{public}" for public in SOURCES.values()}
 
 
 def test_the_proto_folder_is_no_package() -> None:
