@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 import trio
 from loguru import logger
-from purerpc import StatusCode
 
 from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import Ending, ServerCall
@@ -29,11 +28,10 @@ from entrypoints.grpc.transport.engine import (
     PingAcknowledged,
     StreamClosed,
     TrailersReceived,
-    header_list_size,
 )
 from entrypoints.grpc.transport.farewell import Farewell
-from entrypoints.grpc.transport.headers import CallHead, Rejection, read_head, status_trailers
-from entrypoints.grpc.transport.limits import Limits
+from entrypoints.grpc.transport.headers import Rejection, status_trailers
+from entrypoints.grpc.transport.limits import Limits, head_within
 from entrypoints.grpc.transport.messages import MessageReader
 from entrypoints.grpc.transport.pressure import Pressure
 from entrypoints.grpc.transport.vigil import Due, Vigil
@@ -205,11 +203,10 @@ class Connection:
             self.engine.reset(stream_id, REFUSED_STREAM)
             return
         self._places.add(stream_id)
-        head = self._head(event)
+        head = head_within(self.limits, event.headers)
         if isinstance(head, Rejection):
-            status, metadata = self._dispatcher.reject(head, event.headers, self.peer)
-            told = status_trailers(status.code, status.message, status.details)
-            self.engine.respond(stream_id, head.headers(told, metadata), ended=True)
+            answer = self._dispatcher.rejected(head, event.headers, self.peer)
+            self.engine.respond(stream_id, answer, ended=True)
             if not event.ended:
                 self.engine.hang_up(stream_id)
             return
@@ -226,14 +223,6 @@ class Connection:
         self._calls[stream_id] = call
         self._vigil.idle_s = None
         tasks.start_soon(self._serve, call)
-
-    def _head(self, event: HeadersReceived) -> CallHead | Rejection:
-        limit = self.limits.engine.max_header_list
-        if header_list_size(event.headers) > limit:
-            return Rejection(
-                200, StatusCode.RESOURCE_EXHAUSTED, f"the metadata is longer than {limit} bytes"
-            )
-        return read_head(event.headers)
 
     def _data(self, event: DataReceived, tasks: trio.Nursery) -> None:
         call = self._calls.get(event.stream_id)

@@ -22,7 +22,7 @@ from purerpc import Cardinality, RpcFailedError, RPCSignature, Service, Status, 
 from domain.services.groups import single_error_unwrapped
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.engine import Headers
-from entrypoints.grpc.transport.headers import Rejection
+from entrypoints.grpc.transport.headers import Rejection, status_trailers
 
 Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
 Interceptor: TypeAlias = Callable[[ServerCall, Next], Awaitable[None]]
@@ -109,11 +109,11 @@ class Dispatcher:
         }
         return cls(methods, frozenset(s.name for s in services), tuple(interceptors), endings)
 
-    def reject(
-        self, rejection: Rejection, headers: Headers, peer: str
-    ) -> tuple[CallStatus, Headers]:
-        """Return the status and the metadata that answer `headers`, which are no call."""
-        return self._endings.rejected(rejection, headers, peer)
+    def rejected(self, rejection: Rejection, headers: Headers, peer: str) -> Headers:
+        """Return the whole answer to `headers`, which are no call."""
+        status, metadata = self._endings.rejected(rejection, headers, peer)
+        told = status_trailers(status.code, status.message, status.details)
+        return rejection.headers(told, metadata)
 
     async def run(self, call: ServerCall) -> CallStatus | None:
         """Serve `call` in its scope; return its status, or None if nobody is listening any more."""

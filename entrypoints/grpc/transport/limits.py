@@ -1,8 +1,10 @@
 """What one connection may cost."""
 
 import attrs
+from purerpc import StatusCode
 
-from entrypoints.grpc.transport.engine import EngineLimits
+from entrypoints.grpc.transport.engine import EngineLimits, Headers, header_list_size
+from entrypoints.grpc.transport.headers import CallHead, Rejection, read_head
 from entrypoints.grpc.transport.vigil import Times
 
 
@@ -30,3 +32,13 @@ class Limits:
     compress_from: int | None = None
     high_water: int = 256 * 1024
     max_queued: int = 4 * 1024 * 1024
+
+
+def head_within(limits: Limits, headers: Headers) -> CallHead | Rejection:
+    """Return what `headers` ask for, or how to turn them away; those above the limit are not read."""
+    longest = limits.engine.max_header_list
+    if header_list_size(headers) > longest:
+        return Rejection(
+            200, StatusCode.RESOURCE_EXHAUSTED, f"the metadata is longer than {longest} bytes"
+        )
+    return read_head(headers)
