@@ -143,7 +143,6 @@ models = {{ hello = [{{ say = "Hello" }}] }}
 [callers.alice]
 token_sha256 = "{digest(ALICE)}"
 allow = ["demo/*"]
-budget_usd_per_day = 12.5
 expires = 2099-01-01
 """
 
@@ -187,7 +186,7 @@ def test_with_callers_configured_the_server_may_be_reached_from_elsewhere(tmp_pa
 
 def test_check_shows_who_may_do_what_and_hides_the_digest(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
-    file.write_text(CONFIG)
+    file.write_text(CONFIG + "budget_usd_per_day = 12.5\n")
     done = run("check", f"--config={file}", LLMSERVICE_GRPC__HOST="0.0.0.0")
     assert done.returncode == 0, done.stderr
     shown = done.stdout.split("[callers.alice]\n")[1].split("\n\n")[0].splitlines()
