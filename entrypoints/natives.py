@@ -7,11 +7,14 @@ import attrs
 from adapters.http.endpoint import Credential, bearer
 from adapters.providers.anthropic.codec import HOME as ANTHROPIC
 from adapters.providers.anthropic.codec import VERSION, AnthropicCodec
+from adapters.providers.anthropic.listing import listing as anthropic_listing
+from adapters.providers.chat_completions.listing import LISTING
 from adapters.providers.deepseek.codec import HOME as DEEPSEEK
 from adapters.providers.deepseek.codec import deepseek_codec
 from adapters.providers.gemini.codec import HOME as GEMINI
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
+from adapters.providers.gemini.listing import listing as gemini_listing
 from adapters.providers.groq.codec import HOME as GROQ
 from adapters.providers.groq.codec import groq_codec
 from adapters.providers.mistral.codec import HOME as MISTRAL
@@ -20,9 +23,15 @@ from adapters.providers.openai.codec import HOME as OPENAI
 from adapters.providers.openai.codec import OpenAIConfig, openai_codec
 from adapters.providers.openrouter.codec import HOME as OPENROUTER
 from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
+from adapters.providers.openrouter.listing import LISTING as OPENROUTER_LISTING
 from adapters.wire.codec import Codec
 from adapters.wire.home import ProviderHome
+from adapters.wire.listing import Listing
 from entrypoints.settings.native import NativeSettings
+
+
+def _plain_listing(_: NativeSettings) -> Listing:
+    return LISTING
 
 
 @attrs.frozen(kw_only=True)
@@ -31,12 +40,14 @@ class Native:
 
     Attributes:
         codec: Makes its codec, for a configured name and what is set there.
+        listing: Says how it is asked for its models.
         authorization: Gives the headers that show a credential.
         offered: Whether it is there without being configured, and called missing without a key.
     """
 
     home: ProviderHome
     codec: Callable[[str, NativeSettings], Codec]
+    listing: Callable[[NativeSettings], Listing] = _plain_listing
     authorization: Callable[[Credential], Mapping[str, str]] = bearer
     offered: bool = True
 
@@ -97,10 +108,20 @@ def _groq(name: str, settings: NativeSettings) -> Codec:
 
 NATIVES: Mapping[str, Native] = {
     "openai": Native(home=OPENAI, codec=_openai),
-    "anthropic": Native(home=ANTHROPIC, codec=_anthropic, authorization=_header("x-api-key")),
+    "anthropic": Native(
+        home=ANTHROPIC,
+        codec=_anthropic,
+        listing=lambda settings: anthropic_listing(settings.api_version or VERSION),
+        authorization=_header("x-api-key"),
+    ),
     # Never in the address: it would leak into logs.
-    "gemini": Native(home=GEMINI, codec=_gemini, authorization=_header("x-goog-api-key")),
-    "openrouter": Native(home=OPENROUTER, codec=_openrouter),
+    "gemini": Native(
+        home=GEMINI,
+        codec=_gemini,
+        listing=lambda settings: gemini_listing(settings.api_version or GeminiConfig().version),
+        authorization=_header("x-goog-api-key"),
+    ),
+    "openrouter": Native(home=OPENROUTER, codec=_openrouter, listing=lambda _: OPENROUTER_LISTING),
     "mistral": Native(home=MISTRAL, codec=_mistral, offered=False),
     "deepseek": Native(home=DEEPSEEK, codec=_deepseek, offered=False),
     "groq": Native(home=GROQ, codec=_groq, offered=False),

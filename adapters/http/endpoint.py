@@ -81,7 +81,7 @@ class Endpoint:
         headers = [*self._raw, (b"content-length", b"%d" % len(wire.body))]
         headers += ((name.encode(), value.encode()) for name, value in wire.headers.items())
         return httpx.Request(
-            "POST",
+            wire.method,
             _url(self.base_url + wire.path),
             headers=httpx.Headers(headers),
             # A stream is taken as it is; `content` would look everything up again, for 10 us.

@@ -16,11 +16,11 @@ from domain.model.model_info import ModelInfo
 
 @attrs.frozen(kw_only=True)
 class WireRequest:
-    """One POST, without what the driver adds (host, credentials, framing).
+    """One request, without what the driver adds (host, credentials, framing).
 
     Attributes:
         path: Below the provider's base address, with a leading slash.
-        body: JSON, byte-stable for the same call.
+        body: JSON, byte-stable for the same call; empty with GET.
         headers: Beyond the provider's fixed ones; names in lower case.
         warnings: What the caller should know about how the request was put.
     """
@@ -29,6 +29,7 @@ class WireRequest:
     body: bytes
     headers: Mapping[str, str] = attrs.field(factory=dict)
     warnings: tuple[CallWarning, ...] = ()
+    method: str = "POST"
 
 
 @attrs.frozen

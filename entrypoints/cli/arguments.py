@@ -97,12 +97,18 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         commands,
         "models",
         "list what can be called",
-        "Lists the models that a running server can call.",
-        "  llmservice models\n  llmservice models --provider local --json",
+        "Lists the models that a running server can call; with --live, those that each provider of the\n"
+        "configuration says it has.",
+        "  llmservice models\n  llmservice models --provider local --json\n"
+        "  llmservice models --live --provider openai",
     )
     _add_target(models)
     models.add_argument("--provider", metavar="P", default="", help="only this provider's")
     models.add_argument("--json", action="store_true", help="one model per line, as protobuf JSON")
+    models.add_argument(
+        "--live", action="store_true", help="ask the providers of the configuration, no server"
+    )
+    _add_config(models)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -111,10 +117,20 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "check",
         "validate the configuration",
         "Validates the configuration, prints the settings in force with secrets hidden, and says what is\n"
-        "missing. Nothing is started or called.",
-        "  llmservice check\n  llmservice check --config llmservice.toml",
+        "missing. Nothing is started or called, but with --live: then each provider is asked for its\n"
+        "models, which shows whether its address, key and models are good, and costs nothing.",
+        "  llmservice check\n  llmservice check --config llmservice.toml\n"
+        "  llmservice check --live\n  llmservice check --live --json | jq -r .problem",
     )
     _add_config(check)
+    check.add_argument("--live", action="store_true", help="ask each provider, and the local model")
+    check.add_argument(
+        "--spend",
+        action="store_true",
+        help="with --live: where a provider has no list of models, ask each model that the settings name\n"
+        "for one token, which may cost a little",
+    )
+    check.add_argument("--json", action="store_true", help="with --live: one provider per line")
 
 
 def _add(

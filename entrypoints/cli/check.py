@@ -1,6 +1,7 @@
 """`llmservice check`: what is in force, with secrets hidden, and what is missing.
 
-Laws: nothing is started, loaded or called. What looks like a secret is never printed, wherever it was put.
+Laws: without `--live` nothing is started, loaded or called. What looks like a secret is never printed,
+wherever it was put.
 """
 
 import argparse
@@ -37,9 +38,22 @@ def command(asked: argparse.Namespace) -> int:
         settings = load_settings(asked.config)
     except SettingsError as error:
         raise BadUsage(str(error)) from error
-    for line in in_force(settings):
-        print(line)
-    print()
+    for option in ("json", "spend"):
+        if getattr(asked, option) and not asked.live:
+            raise BadUsage(f"--{option} goes with --live")
+    if not asked.json:
+        for line in in_force(settings):
+            print(line)
+        print(flush=True)
+    if asked.live:
+        from entrypoints.cli.live import check
+
+        return check(settings, asked)
+    return _offline(settings)
+
+
+def _offline(settings: Settings) -> int:
+    """Print what can be told without asking anyone."""
     unsafe = exposed(settings)
     if unsafe is not None:
         print(one_line(f"note: serve refuses: {unsafe}"))

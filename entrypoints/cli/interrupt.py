@@ -25,16 +25,16 @@ class Interruption:
 async def interruptible(*numbers: signal.Signals) -> AsyncIterator[Interruption]:
     """Cancel the block at the first of the signals `numbers`; what it yields tells afterwards."""
     interruption = Interruption()
-    with single_error_unwrapped():
+    # The signals' block is the outer one: a waiter that has not begun yet must still find it open.
+    with single_error_unwrapped(), anyio.open_signal_receiver(*numbers) as signals:
         async with anyio.create_task_group() as tasks:
-            with anyio.open_signal_receiver(*numbers) as signals:
 
-                async def wait() -> None:
-                    async for number in signals:
-                        interruption.number = signal.Signals(number)
-                        tasks.cancel_scope.cancel()
-                        return
+            async def wait() -> None:
+                async for number in signals:
+                    interruption.number = signal.Signals(number)
+                    tasks.cancel_scope.cancel()
+                    return
 
-                tasks.start_soon(wait)
-                yield interruption
-                tasks.cancel_scope.cancel()
+            tasks.start_soon(wait)
+            yield interruption
+            tasks.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""`llmservice models`: what a running server can call."""
+"""`llmservice models`: what a running server can call, or what the providers themselves offer."""
 
 import argparse
 import signal
@@ -7,27 +7,65 @@ from collections.abc import Sequence
 
 import anyio
 
-from entrypoints.cli.endings import DONE, INTERRUPTED, OperationFailed, one_line
+from adapters.wire.listing import LiveModel
+from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed, one_line
 from entrypoints.cli.failure import told
 from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.reaching import Reach, reach
+from entrypoints.cli.table import print_table
 from entrypoints.client.errors import CallFailed
 from entrypoints.grpc.pb.llm_service_pb2 import ModelInfo
+from entrypoints.live.verdict import Verdict
+from entrypoints.settings.loading import SettingsError, load_settings
 
 _PATIENCE_S = 30.0
-_WIDE = 1000
 
 
 def command(asked: argparse.Namespace) -> int:
     """Print the models.
 
     Raises:
-        BadUsage: The target makes no sense.
-        OperationFailed: The server did not say.
+        BadUsage: The target or the configuration makes no sense.
+        OperationFailed: The server did not say, or a provider.
     """
+    if asked.live:
+        return _live(asked)
+    if asked.config is not None:
+        raise BadUsage("--config goes with --live; without it, a running server is asked")
     models = anyio.run(_ask, reach(asked), asked.provider, backend="trio")
     if models is None:
         return INTERRUPTED
+    _print(models, asked)
+    return DONE
+
+
+def _live(asked: argparse.Namespace) -> int:
+    from entrypoints.cli.live import fail_for, verdicts_on
+    from entrypoints.live.whom import for_nothing
+
+    try:
+        settings = load_settings(asked.config)
+    except SettingsError as error:
+        raise BadUsage(str(error)) from error
+    verdicts = verdicts_on(settings, asked.provider, for_nothing)
+    if verdicts is None:
+        return INTERRUPTED
+    _print([_info(verdict, model) for verdict in verdicts for model in verdict.models], asked)
+    fail_for(verdicts)
+    return DONE
+
+
+def _info(verdict: Verdict, model: LiveModel) -> ModelInfo:
+    return ModelInfo(
+        provider=verdict.provider,
+        model=model.name,
+        context_tokens=model.context_tokens,
+        max_output_tokens=model.max_output_tokens,
+        capabilities=verdict.capabilities.get(model.name, ()),
+    )
+
+
+def _print(models: Sequence[ModelInfo], asked: argparse.Namespace) -> None:
     if asked.json:
         from google.protobuf.json_format import MessageToJson
 
@@ -36,7 +74,6 @@ def command(asked: argparse.Namespace) -> int:
     else:
         _print_table(models)
     sys.stdout.flush()
-    return DONE
 
 
 async def _ask(server: Reach, provider: str) -> Sequence[ModelInfo] | None:
@@ -51,7 +88,6 @@ async def _ask(server: Reach, provider: str) -> Sequence[ModelInfo] | None:
 
 
 def _print_table(models: Sequence[ModelInfo]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -68,10 +104,4 @@ def _print_table(models: Sequence[ModelInfo]) -> None:
             f"{each.max_output_tokens:,}" if each.HasField("max_output_tokens") else "-",
             one_line(", ".join(each.capabilities)),
         )
-    # For a pipe, a row is a line however long it is.
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else _WIDE, markup=False, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
+    print_table(table)

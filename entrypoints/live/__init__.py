@@ -1,0 +1,1 @@
+"""What providers say of themselves when they are asked, without a server."""

@@ -1,0 +1,118 @@
+"""How each provider that is spoken to over HTTP is reached: its codec, its address, and how it knows us."""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from adapters.http.endpoint import Credential, Endpoint, bearer
+from adapters.providers.chat_completions.listing import LISTING
+from adapters.providers.compatible.codec import FEATURES, CompatibleConfig, compatible_codec
+from adapters.wire.codec import Codec
+from adapters.wire.listing import Listing
+from adapters.wire.options import WithOptions
+from domain.services.absent import Absent
+from entrypoints.base_url import check_base_url
+from entrypoints.credentials import KeyMissing, header_values, keys
+from entrypoints.natives import NATIVES
+from entrypoints.settings.compatible import CompatibleSettings
+from entrypoints.settings.native import NativeSettings
+
+
+@attrs.frozen(kw_only=True)
+class Way:
+    """The home to one provider.
+
+    Attributes:
+        alias: What records call its key; empty: it wants none.
+        listing: How it is asked for its models.
+        declared: Names of models that the settings name.
+    """
+
+    codec: Codec
+    endpoint: Endpoint
+    alias: str
+    listing: Listing
+    declared: tuple[str, ...]
+
+
+def way_to(
+    name: str, configured: CompatibleSettings | NativeSettings, environment: Mapping[str, str]
+) -> Way | Absent:
+    """Return the home to the provider called `name`; `Absent` where a key or an address is missing."""
+    if isinstance(configured, NativeSettings):
+        return _native(name, configured, environment)
+    codec = compatible_codec(
+        CompatibleConfig(
+            name=name,
+            overrides=configured.models,
+            open_ended=not configured.only_listed,
+            features=(configured.takes or FEATURES) - configured.refuses,
+            max_tokens_field=configured.max_tokens_field,
+            developer_role=configured.developer_role,
+            stream_usage=configured.stream_usage,
+        )
+    )
+    home = _Home(configured.base_url, configured.api_key_env, bearer, LISTING)
+    return _found(codec, configured, environment, home)
+
+
+@attrs.frozen
+class _Home:
+    base_url: str
+    key_variable: str
+    authorization: Callable[[Credential], Mapping[str, str]]
+    listing: Listing
+
+
+def _native(name: str, configured: NativeSettings, environment: Mapping[str, str]) -> Way | Absent:
+    native = NATIVES[configured.kind]
+    base_url = configured.base_url or environment.get(native.home.base_url_variable, "")
+    if base_url and not configured.base_url:
+        try:
+            check_base_url(base_url, allow_plain_http=configured.allow_plain_http)
+        except ValueError as error:
+            variable = native.home.base_url_variable
+            return Absent(name, f"provider {name} has no address: {variable}: {error}")
+    home = _Home(
+        base_url or native.home.base_url,
+        configured.api_key_env or native.home.key_variable,
+        native.authorization,
+        native.listing(configured),
+    )
+    return _found(native.codec(name, configured), configured, environment, home)
+
+
+def _found(
+    codec: Codec,
+    configured: CompatibleSettings | NativeSettings,
+    environment: Mapping[str, str],
+    home: _Home,
+) -> Way | Absent:
+    name = codec.name
+    try:
+        credential = _credential(home.key_variable, environment)
+    except KeyMissing as error:
+        return Absent(name, f"provider {name} has no key: {error}")
+    try:
+        headers, secrets = header_values(configured.headers, environment)
+    except KeyMissing as error:
+        return Absent(name, f"provider {name} lacks a header: {error}")
+    return Way(
+        codec=WithOptions(codec, configured.options) if configured.options else codec,
+        endpoint=Endpoint(
+            base_url=home.base_url,
+            credential=credential,
+            authorization=home.authorization,
+            headers=headers,
+            secrets=secrets,
+        ),
+        alias=credential.alias if credential else "",
+        listing=home.listing,
+        declared=tuple(each.pattern for each in configured.models if each.is_name),
+    )
+
+
+def _credential(variable: str, environment: Mapping[str, str]) -> Credential | None:
+    if not variable:
+        return None
+    return Credential(f"{variable}#1", keys(variable, environment)[0])
