@@ -14,6 +14,7 @@ from entrypoints.settings.money import NanoUsd, nano_usd
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SCOPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_SUBJECT = re.compile(r"([A-Za-z][A-Za-z0-9.]*=|(URI|DNS|EMAIL|IP):).")
 _RESERVED = "anonymous"
 
 
@@ -26,6 +27,15 @@ def _is_digest(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
         raise ValueError(
             f"'{attribute.name}' must be the 64 hex digits of the token's SHA-256, which"
             " `printf %s TOKEN | sha256sum` prints"
+        )
+
+
+def _is_subject(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if value and not _SUBJECT.match(value):
+        raise ValueError(
+            f"'{attribute.name}' {value!r} must be what a certificate names, with its kind:"
+            " CN=billing,O=Example or CN=billing or URI:spiffe://example.org/billing or"
+            " DNS:billing.example.org or EMAIL:... or IP:..."
         )
 
 
@@ -71,7 +81,7 @@ class CallerSettings:
     """
 
     token_sha256: str = attrs.field(default="", converter=_digest, validator=_is_digest, repr=False)
-    client_subject: str = ""
+    client_subject: str = attrs.field(default="", validator=_is_subject)
     scopes: tuple[str, ...] = attrs.field(default=(), validator=_are_scopes)
     allow: tuple[str, ...] = attrs.field(default=(), validator=_are_globs)
     requests_per_minute: int | None = attrs.field(default=None, validator=optional(ge(1)))

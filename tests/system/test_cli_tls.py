@@ -99,14 +99,14 @@ def test_a_caller_is_known_by_its_certificate_and_the_table_is_reloaded(
     client = files.credentials(files.ca.issue_cert("billing@example.org"))
     mutual = config(files, f'client_ca = "{files.path("ca.pem")}"\n')
     with serving(
-        tmp_path, mutual + '[callers.billing]\nclient_subject = "someone@example.org"\n'
+        tmp_path, mutual + '[callers.billing]\nclient_subject = "EMAIL:someone@example.org"\n'
     ) as server:
         for credentials in (client, files.credentials()):
             with pytest.raises(grpc.RpcError) as refused:
                 models(server.address, credentials)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
         (tmp_path / "c.toml").write_text(
-            mutual + '[callers.billing]\nclient_subject = "billing@example.org"\n'
+            mutual + '[callers.billing]\nclient_subject = "EMAIL:billing@example.org"\n'
         )
         server.process.send_signal(signal.SIGHUP)
         server.wait_for('"reloaded"', times=2)

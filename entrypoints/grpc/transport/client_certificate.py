@@ -48,9 +48,19 @@ class ClientCertificate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All by which its holder may be known, the whole subject first."""
-        named = (self.subject, *self.uris, *self.dns_names, *self.emails)
-        return tuple(each for each in named if each)
+        """All by which its holder may be known, the most telling first, each with its kind.
+
+        Without the kind, a name that the holder chose could be taken for one of another kind.
+        """
+        named = [
+            self.subject,
+            *(f"URI:{each}" for each in self.uris),
+            *(f"DNS:{each}" for each in self.dns_names),
+            *(f"EMAIL:{each}" for each in self.emails),
+            *(f"IP:{each}" for each in self.ip_addresses),
+            f"CN={_escaped(self.common_name)}" if self.common_name else "",
+        ]
+        return tuple(dict.fromkeys(filter(None, named)))
 
 
 def client_certificate(parsed: Mapping[str, Any]) -> ClientCertificate:

@@ -92,6 +92,7 @@ def test_a_date_is_its_first_moment_in_utc(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ('token_sha256 = "abc"', "callers.a.token_sha256: must be the 64 hex digits"),
+        ('client_subject = "billing"', "callers.a.client_subject: 'billing' must be what a"),
         ('scopes = ["Usage"]', "callers.a.scopes: 'Usage' is no scope"),
         ('allow = ["openai"]', "callers.a.allow: 'openai' must be provider/model"),
         ('allow = ["/x"]', "callers.a.allow: '/x' must be provider/model"),
@@ -109,7 +110,8 @@ def test_a_date_is_its_first_moment_in_utc(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_named_by_its_path(tmp_path: Path, line: str, said: str) -> None:
-    (sentence,) = wrong(tmp_path, f'[callers.a]\nclient_subject = "CN=a"\n{line}\n')
+    known = "" if line.startswith("client_subject") else 'client_subject = "CN=a"\n'
+    (sentence,) = wrong(tmp_path, f"[callers.a]\n{known}{line}\n")
     assert sentence.startswith(said)
 
 
@@ -127,8 +129,9 @@ def test_a_caller_must_be_known_by_something(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", ["token_sha256", "client_subject"])
 def test_two_callers_cannot_be_the_same(tmp_path: Path, field: str) -> None:
+    shown = DIGEST if field == "token_sha256" else "CN=both"
     (sentence,) = wrong(
-        tmp_path, f'[callers.a]\n{field} = "{DIGEST}"\n[callers.b-1]\n{field} = "{DIGEST}"\n'
+        tmp_path, f'[callers.a]\n{field} = "{shown}"\n[callers.b-1]\n{field} = "{shown}"\n'
     )
     assert sentence.startswith(f"callers.b-1.{field}: is also that of a: every caller needs")
     assert DIGEST not in sentence

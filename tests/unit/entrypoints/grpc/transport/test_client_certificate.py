@@ -38,10 +38,13 @@ def test_what_a_certificate_says_is_told_by_kind() -> None:
     assert told.ip_addresses == ("127.0.0.1", "0:0:0:0:0:0:0:1")
     assert told.names == (
         told.subject,
-        "spiffe://example.org/billing",
-        "b.example.org",
-        "c.example.org",
-        "b@example.org",
+        "URI:spiffe://example.org/billing",
+        "DNS:b.example.org",
+        "DNS:c.example.org",
+        "EMAIL:b@example.org",
+        "IP:127.0.0.1",
+        "IP:0:0:0:0:0:0:0:1",
+        "CN=billing",
     )
     assert told.serial_number == "0A"
     assert told.not_after == datetime(3000, 1, 1, tzinfo=UTC)
