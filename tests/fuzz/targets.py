@@ -21,6 +21,7 @@ from entrypoints.grpc.transport.headers import (
     read_head,
     read_metadata,
     read_status,
+    status_trailers,
 )
 from entrypoints.grpc.transport.messages import MessageReader
 
@@ -69,7 +70,8 @@ def headers(data: bytes) -> None:
         head = read_head(each)
         assert isinstance(head, CallHead | Rejection)
         if isinstance(head, Rejection):
-            assert read_status(head.headers()) is not None, "a rejection that cannot be read"
+            told = status_trailers(head.code, head.message)
+            assert read_status(head.headers(told)) is not None, "a rejection that cannot be read"
         read_metadata(each)
         read_status(each)
 
