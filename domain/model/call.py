@@ -32,7 +32,8 @@ class Ledger:
     drained: bool = False
 
 
-def _new_request_id() -> str:
+def new_request_id() -> str:
+    """Return an id for a call that has none."""
     return secrets.token_hex(16)
 
 
@@ -51,6 +52,6 @@ class ChatCall:
 
     request: ChatRequest
     caller: Caller = ANONYMOUS
-    request_id: str = attrs.field(factory=_new_request_id)
+    request_id: str = attrs.field(factory=new_request_id)
     delivery: Delivery = Delivery.STREAMED
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)

@@ -35,6 +35,7 @@ class ModelInfo:
     Attributes:
         context_tokens: Prompt and answer together; ``None`` if not known.
         max_output_tokens: Longest answer; ``None`` if not known.
+        embeds: Whether it makes embeddings, be it beside answers or instead of them.
     """
 
     provider: str
@@ -42,3 +43,4 @@ class ModelInfo:
     features: frozenset[Feature]
     context_tokens: int | None = None
     max_output_tokens: int | None = None
+    embeds: bool = False

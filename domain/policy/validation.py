@@ -31,11 +31,16 @@ def violations(request: ChatRequest) -> list[FieldViolation]:
 
 
 def _model(request: ChatRequest) -> Iterator[FieldViolation]:
-    if not request.model:
+    return model_violations(request.model)
+
+
+def model_violations(model: str) -> Iterator[FieldViolation]:
+    """Give what is wrong with the name `model`, as any request has it."""
+    if not model:
         yield FieldViolation(
             "model", "is missing: name a model, for example one that ListModels gives"
         )
-    elif len(request.model.encode()) > MAX_NAME_BYTES:
+    elif len(model.encode()) > MAX_NAME_BYTES:
         yield FieldViolation("model", f"is longer than {MAX_NAME_BYTES} bytes")
 
 

@@ -7,12 +7,18 @@ import attrs
 
 from domain.model.call import ChatCall, Delivery
 from domain.model.caller import ANONYMOUS, Caller
+from domain.model.embedding import EmbeddingCall, EmbeddingResponse
 from domain.model.errors import InvalidRequest
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse, ResponseFold
+from domain.policy.embedding import violations as embedding_violations
+from domain.policy.listing import listed
 from domain.policy.validation import violations
 from domain.services.route import Routed
+from domain.services.route_embedding import EmbeddingRouted
+
+_NO_EMBEDDINGS = EmbeddingRouted({})
 
 
 @attrs.frozen
@@ -20,6 +26,7 @@ class Service:
     """Answers calls, from the check of the request to the settled account."""
 
     _routed: Routed
+    _embeddings: EmbeddingRouted = _NO_EMBEDDINGS
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer to `call`; see `ports.chat_model.ChatModel`.
@@ -45,10 +52,24 @@ class Service:
                 fold.add(event)
         return fold.response()
 
+    async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:
+        """Return one vector for each input of `call`, in their order.
+
+        Raises:
+            InvalidRequest: Names every bad field. Nothing was tried.
+            ChatError: Whatever else ended the call.
+        """
+        wrong = embedding_violations(call.request)
+        if wrong:
+            raise InvalidRequest(*wrong)
+        return await self._embeddings.embed(call)
+
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.
 
         Raises:
             ModelUnknown: There is no such provider.
         """
-        return self._routed.models(provider, caller)
+        return listed(
+            self._routed.models(provider, caller), self._embeddings.models(provider, caller)
+        )

@@ -127,19 +127,30 @@ def openrouter_codec(config: OpenRouterConfig) -> OpenRouterCodec:
         overrides=[*(_said(info) for info in config.models), *config.overrides],
         open_ended=config.open_ended,
     )
-    shown = {"http-referer": config.referer, "x-openrouter-title": config.title}
     return OpenRouterCodec(
         spoken=ChatCompletionsCodec(
-            dialect=_dialect(config.name),
+            dialect=openrouter_dialect(config.name),
             listed=catalogue.listed(),
             look_up=catalogue.look_up,
         ),
-        headers={name: value for name, value in shown.items() if value},
-        routing={"require_parameters": True} if config.require_parameters else {},
+        headers=shown_headers(config),
+        routing=routing_of(config),
     )
 
 
-def _dialect(name: str) -> Dialect:
+def shown_headers(config: OpenRouterConfig) -> Mapping[str, str]:
+    """Return the headers that name the application."""
+    shown = {"http-referer": config.referer, "x-openrouter-title": config.title}
+    return {name: value for name, value in shown.items() if value}
+
+
+def routing_of(config: OpenRouterConfig) -> JsonObject:
+    """Return what the body's ``provider`` says; empty: nothing."""
+    return {"require_parameters": True} if config.require_parameters else {}
+
+
+def openrouter_dialect(name: str) -> Dialect:
+    """Return how OpenRouter is spoken to."""
     return Dialect(
         name=name,
         features=frozenset(Feature),
@@ -160,7 +171,7 @@ def _dialect(name: str) -> Dialect:
 
 
 def _said(info: ModelInfo) -> Override:
-    facts = attrs.asdict(info, filter=attrs.filters.exclude("provider", "model"))
+    facts = attrs.asdict(info, filter=attrs.filters.exclude("provider", "model", "embeds"))
     return Override(info.model, facts)
 
 

@@ -1,0 +1,52 @@
+"""The account of embeddings: every attempt leaves exactly one record, whatever ends it (see `attempts`)."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from domain.model.embedding import EmbeddingCall, EmbeddingResponse
+from domain.services.attempts import Account, Settlement
+from ports.embedding_model import EmbeddingModel
+from ports.usage_log import UsageLog
+
+_NO_LABELS: Mapping[str, str] = {}
+
+
+@attrs.frozen
+class SettledEmbedding:
+    """An embedding model whose attempts are accounted for.
+
+    Attributes:
+        provider: Name for the records.
+        log: Takes the records; whoever opened it closes it.
+        wall_clock: Seconds since the Unix epoch.
+    """
+
+    inner: EmbeddingModel
+    provider: str
+    log: UsageLog
+    credential_alias: str = ""
+    wall_clock: Callable[[], float] = time.time
+
+    async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:
+        """Return the vectors, with all attempts of the call; the record is written before this returns."""
+        # A call that is over before it began leaves no trace.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        account = Account(
+            request_id=call.request_id,
+            caller=call.caller.name,
+            labels=_NO_LABELS,
+            ledger=call.ledger,
+            provider=self.provider,
+            model=call.request.model,
+            credential_alias=self.credential_alias,
+            start_s=anyio.current_time(),
+            deadline_s=anyio.current_effective_deadline(),
+        )
+        async with Settlement(account, self.log, self.wall_clock):
+            response = await self.inner.embed(call)
+            account.begin(response.upstream_status, response.upstream_request_id)
+            return attrs.evolve(response, attempts=account.serve(response.usage))
