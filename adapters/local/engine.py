@@ -6,21 +6,23 @@ answer and waits for the threads no longer than it is told to.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import anyio
 import attrs
 
-from adapters.local.answer import AnswerDecoder
 from adapters.local.config import LocalConfig
 from adapters.local.generation import Generation
 from adapters.local.llama import Llama, Loader
 from adapters.local.threads import Threads
 from domain.model.errors import ChatError, ErrorReason, ServiceFailure
 from domain.model.json_value import JsonObject
+
+CLOSE_S = 2.0
+"""Longest that closing waits for answers to notice that they are stopped, in seconds; 0.4 is usual."""
 
 
 @attrs.frozen
@@ -46,6 +48,17 @@ class Loaded:
     load_s: float
 
 
+Take = Callable[[Any], bool]
+"""Is given each piece of an answer, in the thread that makes it; True: the rest is not wanted."""
+Ask = Callable[[Llama, JsonObject, Take], object]
+"""Makes the answer to a body; blocks. What it returns, if anything, is the last piece."""
+
+
+def ask_chat(llama: Llama, body: JsonObject, take: Take) -> object:
+    """Make an answer to a chat."""
+    return llama.handle_chat_completions(body, take)
+
+
 Progress = Callable[[Loading | Loaded], None]
 """Told about the load, in the thread that loads: it must not raise, nor touch the event loop."""
 
@@ -68,6 +81,7 @@ class Engine:
     _progress: Progress
     _threads: Threads
     _slots: anyio.CapacityLimiter
+    _ask: Ask = ask_chat
     _load: _Load | None = None
     _running: set[Generation] = attrs.field(factory=set)
     _closed: bool = False
@@ -97,8 +111,10 @@ class Engine:
         if load.llama is None:
             raise ServiceFailure("the embedded model's loader died", ErrorReason.SERVICE_INTERNAL)
 
-    async def generate(self, body: JsonObject, decoder: AnswerDecoder) -> Generation:
+    async def generate(self, body: JsonObject, refused: Callable[[str], ChatError]) -> Generation:
         """Begin the answer to `body` as soon as there is a slot, and the model is loaded.
+
+        `refused` makes an error of the words with which all of `body` is refused.
 
         Raises:
             ChatError: As `ready`. No slot is held.
@@ -106,7 +122,7 @@ class Engine:
         Resource handling:
             The caller must `stop` what it gets; the slot then frees itself.
         """
-        generation = Generation(partial(self._ask, body), decoder.refused, self._threads.post)
+        generation = Generation(partial(self._answer, body), refused, self._threads.post)
         # Before the load: those that wait for it would else be woken in any order.
         await self._slots.acquire_on_behalf_of(generation)
         with ExitStack() as held:
@@ -145,14 +161,26 @@ class Engine:
         else:
             self._progress(Loaded(self._config.model, time.monotonic() - begin_s))
 
-    def _ask(self, body: JsonObject, take: Callable[[Any], bool]) -> object:
+    def _answer(self, body: JsonObject, take: Take) -> object:
         # The only reference in this thread: it is gone before the loop hears that the thread has ended.
         load = self._load
         if load is None or load.llama is None:
             return None
-        return load.llama.handle_chat_completions(body, take)
+        return self._ask(load.llama, body, take)
 
     def _free(self, generation: Generation) -> None:
         self._running.discard(generation)
         self._slots.release_on_behalf_of(generation)
         generation.end()
+
+
+@asynccontextmanager
+async def kept(engine: Engine) -> AsyncIterator[None]:
+    """Keep `engine` open; leaving the block stops every answer, waits up to `CLOSE_S`, drops the model."""
+    try:
+        yield
+    finally:
+        engine.stop()
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            await engine.quiet()
+        engine.drop()

@@ -44,7 +44,19 @@ class Llama(Protocol):
         """
         ...
 
+    def handle_embeddings(self, body: JsonObject, /) -> Any:
+        """Answer `body` with a dict, errors too (``{"error": ...}``), if loaded for embeddings.
 
+        Blocks, releases Python's lock meanwhile, and cannot be stopped.
+
+        Raises:
+            TypeError: `body` is no JSON: lone surrogates.
+        """
+        ...
+
+
+_Shape = Callable[[Any, LocalConfig, Any], None]
+"""Sets the parameters that say what the model is for; its last argument is the library."""
 Loader = Callable[[LocalConfig], Llama]
 """Loads a model; blocks. Raises `ChatError` and nothing else."""
 
@@ -63,6 +75,19 @@ def load_llama(config: LocalConfig, *, api_key: str = "", http_threads: int = 1)
         NotConfigured: The extra, the file or the CPU's AVX2 is missing.
         ProviderFailure: The file is there but is not the one that was asked for, or no model.
     """
+    return _load(config, _chatting, api_key, http_threads)
+
+
+def load_embedder(config: LocalConfig) -> Llama:
+    """Load the model of `config` to embed texts; as `load_llama`.
+
+    It is a second server, of 110-160 MB, because a text must fit into one batch to be embedded, and the
+    batches of chats are kept short so that they can be stopped.
+    """
+    return _load(config, _embedding, "", 1)
+
+
+def _load(config: LocalConfig, shape: _Shape, api_key: str, http_threads: int) -> Llama:
     path = require(config)
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
@@ -72,6 +97,7 @@ def load_llama(config: LocalConfig, *, api_key: str = "", http_threads: int = 1)
         if config.sha256:
             _check(path, config.sha256)
         params = _params(xllamacpp.CommonParams(), config, path)
+        shape(params, config, xllamacpp)
         params.api_keys = [api_key or secrets.token_hex(32)]
         params.n_threads_http = http_threads
         server = xllamacpp.Server(params)
@@ -94,9 +120,6 @@ def _stop(_: object) -> bool:
 
 def _params(params: Any, config: LocalConfig, path: Path) -> Any:
     params.model.path = str(path)
-    params.n_ctx = config.context_tokens
-    params.n_parallel = config.slots
-    params.n_batch = params.n_ubatch = config.batch_tokens
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
     # The default keeps up to 8 GiB of old prompts.
     params.cache_ram_mib = 0
@@ -108,6 +131,19 @@ def _params(params: Any, config: LocalConfig, path: Path) -> Any:
     params.port = 0
     params.ui = False
     return params
+
+
+def _chatting(params: Any, config: LocalConfig, _: Any) -> None:
+    params.n_ctx = config.context_tokens
+    params.n_parallel = config.slots
+    params.n_batch = params.n_ubatch = config.batch_tokens
+
+
+def _embedding(params: Any, config: LocalConfig, xllamacpp: Any) -> None:
+    params.n_ctx = params.n_batch = params.n_ubatch = config.max_embedded_tokens
+    params.n_parallel = 1
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 
 
 def _check(path: Path, sha256: str) -> None:

@@ -16,7 +16,7 @@ import attrs
 
 from adapters.local.answer import AnswerDecoder
 from adapters.local.config import Load, LocalConfig
-from adapters.local.engine import Engine, Loaded, Loading, Progress
+from adapters.local.engine import Engine, Loaded, Loading, Progress, kept
 from adapters.local.generation import Generation
 from adapters.local.llama import Loader, load_llama
 from adapters.local.request import encode
@@ -24,9 +24,6 @@ from adapters.local.threads import Threads, poster
 from domain.model.call import ChatCall
 from domain.model.events import ChatEvent, Finished, TextDelta
 from domain.model.model_info import Feature, ModelInfo
-
-CLOSE_S = 2.0
-"""Longest that closing waits for answers to notice that they are stopped, in seconds; 0.4 is usual."""
 
 FEATURES = frozenset(
     {
@@ -72,15 +69,10 @@ async def open_local(
     engine = Engine(
         config, loader, progress, Threads(poster()), anyio.CapacityLimiter(config.slots)
     )
-    try:
+    async with kept(engine):
         if config.load is Load.EAGER:
             await engine.ready()
         yield Local(config, engine)
-    finally:
-        engine.stop()
-        with anyio.move_on_after(CLOSE_S, shield=True):
-            await engine.quiet()
-        engine.drop()
 
 
 @attrs.frozen(eq=False)
@@ -131,7 +123,7 @@ class Local:
         """
         body = encode(call.request, self.config)
         decoder = AnswerDecoder(self.config, body)
-        generation = await self.engine.generate(body, decoder)
+        generation = await self.engine.generate(body, decoder.refused)
         try:
             yield _Events(generation, decoder)
         finally:

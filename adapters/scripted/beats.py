@@ -18,6 +18,7 @@ from adapters.scripted.script import (
     Cut,
     Echo,
     Fail,
+    Failure,
     Finish,
     Report,
     Say,
@@ -67,6 +68,19 @@ def beats(script: Script, call: ChatCall, provider: str) -> Iterator[Beat]:
         if performance.over:
             return
     yield from performance.finish(None)
+
+
+def failure_of(failure: Failure) -> ChatError:
+    """Return the error that `failure` describes."""
+    if failure.reason == ErrorReason.CALLER_MODEL_UNKNOWN.name:
+        return ModelUnknown(failure.message, upstream_status=failure.status)
+    kind = ServiceFailure if failure.reason.startswith("SERVICE_") else ProviderFailure
+    return kind(
+        failure.message,
+        ErrorReason[failure.reason],
+        retry_after_s=failure.retry_after_s,
+        upstream_status=failure.status,
+    )
 
 
 def joined(row: Iterable[Beat]) -> Iterator[Beat]:
@@ -149,17 +163,7 @@ class _Performance:
 
     def _fail(self, step: Fail) -> Iterator[Beat]:
         self.over = True
-        failure = step.fail
-        if failure.reason == ErrorReason.CALLER_MODEL_UNKNOWN.name:
-            yield ModelUnknown(failure.message, upstream_status=failure.status)
-            return
-        kind = ServiceFailure if failure.reason.startswith("SERVICE_") else ProviderFailure
-        yield kind(
-            failure.message,
-            ErrorReason[failure.reason],
-            retry_after_s=failure.retry_after_s,
-            upstream_status=failure.status,
-        )
+        yield failure_of(step.fail)
 
     def _cut(self, step: Cut) -> Iterator[Beat]:
         self.over = True

@@ -11,7 +11,7 @@ step share a key, so that cattrs can tell them apart with no help.
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge, in_, optional
+from attrs.validators import ge, in_, le, optional
 
 from domain.model.errors import ErrorReason
 from domain.model.events import FinishReason
@@ -161,6 +161,31 @@ class Finish:
     finish: FinishReason
 
 
+MOST_DIMENSIONS = 4_096
+
+
+@attrs.frozen(kw_only=True)
+class Vectors:
+    """How a model embeds.
+
+    Attributes:
+        dimensions: Length of its vectors where none is asked for.
+        max_inputs: Most inputs of one attempt.
+    """
+
+    dimensions: int = attrs.field(default=8, validator=[ge(1), le(MOST_DIMENSIONS)])
+    max_inputs: int = attrs.field(default=2_048, validator=ge(1))
+
+
+@attrs.frozen
+class Embed:
+    """Make vectors like this; what else stands in the script happens before they are given."""
+
+    embed: Vectors
+
+
+EmbeddingStep: TypeAlias = Embed | Wait | Stall | Fail
+EmbeddingScript: TypeAlias = tuple[EmbeddingStep, ...]
 Step: TypeAlias = (
     Say | Think | Echo | Chunks | CallTool | Report | Wait | Stall | Fail | Cut | Finish
 )

@@ -33,6 +33,10 @@ class FakeLlama:
         self.bodies.append(body)
         return self.script(body, callback)
 
+    def handle_embeddings(self, body: JsonObject, /) -> Any:
+        self.bodies.append(body)
+        return self.script(body, lambda _: False)
+
 
 def chunk(**fields: object) -> dict[str, object]:
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [], **fields}

@@ -11,9 +11,10 @@ import pytest
 import trio
 
 from adapters.local.config import LocalConfig
+from adapters.local.engine import CLOSE_S
 from adapters.local.llama import load_llama
 from adapters.local.presence import BUNDLED_SHA256, missing
-from adapters.local.provider import CLOSE_S, Local, open_local
+from adapters.local.provider import Local, open_local
 from domain.model.errors import ChatError, ErrorReason
 from domain.model.events import Finished, Started, TextDelta
 from tests.support.local_fake import call

@@ -104,8 +104,15 @@ def failure_in(
 
     `status` is the whole answer's, where that is an error; inside a good one the error's own counts.
     """
+    return failure_about(value, names_files(call.request, name), head, status)
+
+
+def failure_about(
+    value: Any, files: bool, head: ResponseHead, status: int | None = None
+) -> ChatError:
+    """Return what `value` means, as `failure_in`; `files` is whether the request names what Google keeps."""
     said = _said(value)
-    reason = _reason(said, names_files(call.request, name), status)
+    reason = _reason(said, files, status)
     message = _DISCREET.get(reason) or presentable(
         said.message or f"the provider answered with status {said.code or status or head.status}"
     )

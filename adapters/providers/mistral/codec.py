@@ -26,6 +26,7 @@ HOME = ProviderHome(
     base_url_variable="MISTRAL_BASE_URL",
     key_variable="MISTRAL_API_KEY",
 )
+REQUEST_ID_HEADER = "mistral-correlation-id"
 FEATURES = frozenset(Feature) - {
     Feature.END_USER,
     Feature.PROMPT_CACHING,
@@ -85,7 +86,7 @@ def mistral_codec(config: MistralConfig) -> ChatCompletionsCodec:
         parameter_names={"seed": "random_seed"},
         refusal_part="text",
         allowed_tools=False,
-        request_id_header="mistral-correlation-id",
+        request_id_header=REQUEST_ID_HEADER,
         finish_reasons=_FINISH_REASONS,
     )
     return ChatCompletionsCodec(

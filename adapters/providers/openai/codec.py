@@ -110,13 +110,18 @@ class OpenAICodec:
 
 def openai_codec(config: OpenAIConfig) -> OpenAICodec:
     """Return the codec for the account of `config`."""
+    return OpenAICodec(
+        name=config.name,
+        facts={**MODELS, **config.facts},
+        headers=account_headers(config),
+        overrides=config.overrides,
+    )
+
+
+def account_headers(config: OpenAIConfig) -> Mapping[str, str]:
+    """Return the headers that say whose account pays."""
     account = {
         "openai-organization": config.organization,
         "openai-project": config.project,
     }
-    return OpenAICodec(
-        name=config.name,
-        facts={**MODELS, **config.facts},
-        headers={name: value for name, value in account.items() if value},
-        overrides=config.overrides,
-    )
+    return {name: value for name, value in account.items() if value}

@@ -11,9 +11,9 @@ import trio
 import trio.testing
 
 from adapters.local.config import Load, LocalConfig
-from adapters.local.engine import Loaded, Loading
+from adapters.local.engine import CLOSE_S, Loaded, Loading
 from adapters.local.llama import Llama
-from adapters.local.provider import CLOSE_S, open_local
+from adapters.local.provider import open_local
 from domain.model.errors import ChatError, ErrorReason, NotConfigured, ProviderFailure
 from domain.model.events import ChatEvent, Finished
 from domain.model.json_value import JsonObject
