@@ -12,6 +12,7 @@ from pathlib import Path
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
 from adapters.local.config import Load, LocalConfig
+from adapters.local.embeddings import open_local_embeddings
 from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
@@ -19,7 +20,9 @@ from adapters.storage.memory_limiter import MemoryLimiter
 from domain.model.usage import Usage
 from domain.services.absent import Absent
 from domain.services.route import Routed
+from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
+from domain.services.stacked_embedding import AbsentEmbedding
 from entrypoints.account import open_account
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
@@ -27,6 +30,8 @@ from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.stacking import Stacker
+from entrypoints.stacking_embeddings import EmbeddingStacker
+from ports.embedding_model import EmbeddingProvider
 from ports.prices import Cost
 from ports.provider import Provider
 from ports.usage_log import UsageLog
@@ -78,25 +83,26 @@ async def open_service(
             open_transport(proxies=proxies_from_environment())
         )
         limiter = MemoryLimiter(max_waiting=settings.limits.max_waiting)
-        stacker = Stacker(
-            settings,
-            environment,
-            transport,
-            log,
-            admission(settings.limits, limiter, _Unpriced()),
-        )
+        admitting = admission(settings.limits, limiter, _Unpriced())
+        stacker = Stacker(settings, environment, transport, log, admitting)
+        embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
         providers: dict[str, Provider] = {}
+        embeddings: dict[str, EmbeddingProvider | None] = {}
         if settings.local.enabled:
             providers["local"] = await _local(stacker, stack, progress)
+            embeddings["local"] = await _local_embeddings(
+                settings.local, embedding, stack, progress
+            )
         offered = {
             kind: NativeSettings(kind=kind) for kind, each in NATIVES.items() if each.offered
         }
         for name, configured in {**offered, **settings.providers}.items():
             providers[name] = stacker.provider(name, configured)
+            embeddings[name] = embedding.provider(name, configured)
         for provider in providers.values():
             if isinstance(provider, Absent):
                 progress(f"{provider.remedy}; until then it cannot be called")
-        yield Service(Routed(providers))
+        yield Service(Routed(providers), EmbeddingRouted(embeddings))
 
 
 async def _local(
@@ -107,13 +113,32 @@ async def _local(
     if remedy is not None:
         return Absent("local", remedy)
 
+    tell = _teller(progress, "")
+    return stacker.timed(await stack.enter_async_context(open_local(config, progress=tell)))
+
+
+async def _local_embeddings(
+    settings: LocalSettings,
+    stacker: EmbeddingStacker,
+    stack: AsyncExitStack,
+    progress: Callable[[str], None],
+) -> EmbeddingProvider:
+    config = local_config(settings)
+    remedy = missing(config)
+    if remedy is not None:
+        return AbsentEmbedding("local", remedy)
+    opened = open_local_embeddings(config, progress=_teller(progress, " for embeddings"))
+    return stacker.timed(await stack.enter_async_context(opened))
+
+
+def _teller(progress: Callable[[str], None], use: str) -> Callable[[Loading | Loaded], None]:
     def tell(event: Loading | Loaded) -> None:
         if isinstance(event, Loading):
-            progress(f"loading the embedded model {event.model}")
+            progress(f"loading the embedded model {event.model}{use}")
         else:
-            progress(f"the embedded model {event.model} is loaded, in {event.load_s:.1f} s")
+            progress(f"the embedded model {event.model} is loaded{use}, in {event.load_s:.1f} s")
 
-    return stacker.timed(await stack.enter_async_context(open_local(config, progress=tell)))
+    return tell
 
 
 def local_config(settings: LocalSettings) -> LocalConfig:

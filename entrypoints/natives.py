@@ -14,17 +14,22 @@ from adapters.providers.deepseek.codec import deepseek_codec
 from adapters.providers.gemini.codec import HOME as GEMINI
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
+from adapters.providers.gemini.embeddings import GeminiEmbeddings
 from adapters.providers.gemini.listing import listing as gemini_listing
 from adapters.providers.groq.codec import HOME as GROQ
 from adapters.providers.groq.codec import groq_codec
 from adapters.providers.mistral.codec import HOME as MISTRAL
 from adapters.providers.mistral.codec import MistralConfig, mistral_codec
+from adapters.providers.mistral.embeddings import mistral_embeddings
 from adapters.providers.openai.codec import HOME as OPENAI
 from adapters.providers.openai.codec import OpenAIConfig, openai_codec
+from adapters.providers.openai.embeddings import openai_embeddings
 from adapters.providers.openrouter.codec import HOME as OPENROUTER
 from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
+from adapters.providers.openrouter.embeddings import openrouter_embeddings
 from adapters.providers.openrouter.listing import LISTING as OPENROUTER_LISTING
 from adapters.wire.codec import Codec
+from adapters.wire.embedding import EmbeddingCodec
 from adapters.wire.home import ProviderHome
 from adapters.wire.listing import Listing
 from entrypoints.settings.native import NativeSettings
@@ -41,6 +46,7 @@ class Native:
     Attributes:
         codec: Makes its codec, for a configured name and what is set there.
         listing: Says how it is asked for its models.
+        embeddings: Makes its codec of embeddings; ``None``: it has none.
         authorization: Gives the headers that show a credential.
         offered: Whether it is there without being configured, and called missing without a key.
     """
@@ -48,6 +54,7 @@ class Native:
     home: ProviderHome
     codec: Callable[[str, NativeSettings], Codec]
     listing: Callable[[NativeSettings], Listing] = _plain_listing
+    embeddings: Callable[[str, NativeSettings], EmbeddingCodec] | None = None
     authorization: Callable[[Credential], Mapping[str, str]] = bearer
     offered: bool = True
 
@@ -56,14 +63,12 @@ def _header(name: str) -> Callable[[Credential], Mapping[str, str]]:
     return lambda credential: {name: credential.secret}
 
 
-def _openai(name: str, settings: NativeSettings) -> Codec:
-    return openai_codec(
-        OpenAIConfig(
-            name=name,
-            overrides=settings.models,
-            organization=settings.organization,
-            project=settings.project,
-        )
+def _openai(name: str, settings: NativeSettings) -> OpenAIConfig:
+    return OpenAIConfig(
+        name=name,
+        overrides=settings.models,
+        organization=settings.organization,
+        project=settings.project,
     )
 
 
@@ -76,26 +81,24 @@ def _anthropic(name: str, settings: NativeSettings) -> Codec:
     )
 
 
-def _gemini(name: str, settings: NativeSettings) -> Codec:
+def _gemini(name: str, settings: NativeSettings) -> GeminiConfig:
     config = GeminiConfig(name=name, overrides=settings.models)
     version = settings.api_version or config.version
-    return GeminiCodec(attrs.evolve(config, version=version))
+    return attrs.evolve(config, version=version)
 
 
-def _openrouter(name: str, settings: NativeSettings) -> Codec:
-    return openrouter_codec(
-        OpenRouterConfig(
-            name=name,
-            overrides=settings.models,
-            referer=settings.referer,
-            title=settings.title,
-            require_parameters=settings.require_parameters,
-        )
+def _openrouter(name: str, settings: NativeSettings) -> OpenRouterConfig:
+    return OpenRouterConfig(
+        name=name,
+        overrides=settings.models,
+        referer=settings.referer,
+        title=settings.title,
+        require_parameters=settings.require_parameters,
     )
 
 
-def _mistral(name: str, settings: NativeSettings) -> Codec:
-    return mistral_codec(MistralConfig(name=name, overrides=settings.models))
+def _mistral(name: str, settings: NativeSettings) -> MistralConfig:
+    return MistralConfig(name=name, overrides=settings.models)
 
 
 def _deepseek(name: str, settings: NativeSettings) -> Codec:
@@ -107,7 +110,11 @@ def _groq(name: str, settings: NativeSettings) -> Codec:
 
 
 NATIVES: Mapping[str, Native] = {
-    "openai": Native(home=OPENAI, codec=_openai),
+    "openai": Native(
+        home=OPENAI,
+        codec=lambda name, settings: openai_codec(_openai(name, settings)),
+        embeddings=lambda name, settings: openai_embeddings(_openai(name, settings)),
+    ),
     "anthropic": Native(
         home=ANTHROPIC,
         codec=_anthropic,
@@ -117,12 +124,23 @@ NATIVES: Mapping[str, Native] = {
     # Never in the address: it would leak into logs.
     "gemini": Native(
         home=GEMINI,
-        codec=_gemini,
+        codec=lambda name, settings: GeminiCodec(_gemini(name, settings)),
         listing=lambda settings: gemini_listing(settings.api_version or GeminiConfig().version),
+        embeddings=lambda name, settings: GeminiEmbeddings(_gemini(name, settings)),
         authorization=_header("x-goog-api-key"),
     ),
-    "openrouter": Native(home=OPENROUTER, codec=_openrouter, listing=lambda _: OPENROUTER_LISTING),
-    "mistral": Native(home=MISTRAL, codec=_mistral, offered=False),
+    "openrouter": Native(
+        home=OPENROUTER,
+        codec=lambda name, settings: openrouter_codec(_openrouter(name, settings)),
+        listing=lambda _: OPENROUTER_LISTING,
+        embeddings=lambda name, settings: openrouter_embeddings(_openrouter(name, settings)),
+    ),
+    "mistral": Native(
+        home=MISTRAL,
+        codec=lambda name, settings: mistral_codec(_mistral(name, settings)),
+        embeddings=lambda name, settings: mistral_embeddings(_mistral(name, settings)),
+        offered=False,
+    ),
     "deepseek": Native(home=DEEPSEEK, codec=_deepseek, offered=False),
     "groq": Native(home=GROQ, codec=_groq, offered=False),
 }

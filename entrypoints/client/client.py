@@ -33,6 +33,8 @@ from entrypoints.client.tls import Tls
 from entrypoints.client.token import Bearer, TokenSource
 from entrypoints.client.way import prepared
 from entrypoints.grpc.pb.llm_service_pb2 import (
+    EmbedRequest,
+    EmbedResponse,
     ListModelsRequest,
     ListModelsResponse,
     LLMRequest,
@@ -47,6 +49,7 @@ Sent: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 _INVOKE = "/llmservice.v1.LLMService/Invoke"
 _INVOKE_STREAM = "/llmservice.v1.LLMService/InvokeStream"
+_EMBED = "/llmservice.v1.EmbeddingService/Embed"
 _LIST_MODELS = "/llmservice.v1.ModelService/ListModels"
 _DEFAULT_LIMITS = Limits()
 
@@ -107,6 +110,20 @@ class Client:
         """
         async with self._call(_INVOKE_STREAM, request, timeout_s, metadata) as call:
             yield Events(call)
+
+    async def embed(
+        self, request: EmbedRequest, *, timeout_s: float | None = None, metadata: Sent = ()
+    ) -> EmbedResponse:
+        """Return one vector for each input of `request`, in their order.
+
+        Raises:
+            CallFailed: There is no complete answer.
+            ValueError: `metadata` cannot be sent.
+        """
+        reply = await self.unary(
+            _EMBED, request, EmbedResponse, timeout_s=timeout_s, metadata=metadata
+        )
+        return reply.message
 
     async def list_models(
         self, provider: str = "", *, timeout_s: float | None = None, metadata: Sent = ()

@@ -4,6 +4,7 @@ from loguru import logger
 from purerpc import RpcFailedError, StatusCode
 
 from domain.model.call import ChatCall
+from domain.model.embedding import EmbeddingCall
 from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
 from entrypoints.grpc.identity import REQUEST_ID, request_id_in
 from entrypoints.grpc.status import Failure, refused, status_of
@@ -11,6 +12,8 @@ from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, write_metadata
+
+_CALLS = (ChatCall, EmbeddingCall)
 
 
 def endings() -> Endings:
@@ -54,16 +57,16 @@ def _drained(call: ServerCall) -> CallStatus:
 
 
 def _told(call: ServerCall, error: ChatError) -> CallStatus:
-    chat = call.context
-    if not isinstance(chat, ChatCall):
+    asked = call.context
+    if not isinstance(asked, _CALLS):
         return status_of(Failure(error=error, request_id=call.request_id))
-    attempts = tuple(chat.ledger.attempts)
+    attempts = tuple(asked.ledger.attempts)
     return status_of(
         Failure(
             error=error,
             request_id=call.request_id,
-            provider=attempts[-1].provider if attempts else chat.request.provider,
-            model=attempts[-1].model if attempts else chat.request.model,
+            provider=attempts[-1].provider if attempts else asked.request.provider,
+            model=attempts[-1].model if attempts else asked.request.model,
             attempts=attempts,
         )
     )
@@ -79,8 +82,8 @@ def _rejected(rejection: Rejection, headers: Headers, peer: str) -> tuple[CallSt
 
 
 def _ended(call: ServerCall, status: CallStatus | None) -> None:
-    chat = call.context
-    attempts = chat.ledger.attempts if isinstance(chat, ChatCall) else []
+    asked = call.context
+    attempts = asked.ledger.attempts if isinstance(asked, _CALLS) else []
     last = attempts[-1] if attempts else None
     code = StatusCode.CANCELLED if status is None else status.code
     logger.bind(

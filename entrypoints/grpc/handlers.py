@@ -10,10 +10,16 @@ from collections.abc import Callable
 import attrs
 
 from domain.model.call import ChatCall, Delivery
+from domain.model.embedding import EmbeddingCall
 from domain.services.service import Service
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from entrypoints.grpc.pb.llm_service_grpc import LLMServiceServicer, ModelServiceServicer
+from entrypoints.grpc.pb.llm_service_grpc import (
+    EmbeddingServiceServicer,
+    LLMServiceServicer,
+    ModelServiceServicer,
+)
 from entrypoints.grpc.translate.answers import StreamWriter, models_pb, response_pb
+from entrypoints.grpc.translate.embeddings import embedding_request_of, embeddings_pb
 from entrypoints.grpc.translate.requests import request_of
 from entrypoints.grpc.transport.call import ServerCall
 
@@ -55,6 +61,25 @@ class ModelHandlers(ModelServiceServicer):
     ) -> pb.ListModelsResponse:
         """List what the caller can call."""
         return models_pb(self.service_.models(input_message.provider, request.caller))
+
+
+@attrs.frozen
+class EmbeddingHandlers(EmbeddingServiceServicer):
+    """`Embed`."""
+
+    service_: Service
+
+    async def Embed(  # type: ignore[override]
+        self, input_message: pb.EmbedRequest, request: ServerCall
+    ) -> pb.EmbedResponse:
+        """Embed."""
+        call = EmbeddingCall(
+            request=embedding_request_of(input_message),
+            caller=request.caller,
+            request_id=request.request_id,
+        )
+        request.context = call
+        return embeddings_pb(await self.service_.embed(call))
 
 
 def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import purerpc
 
 from domain.services.service import Service
-from entrypoints.grpc.handlers import LLMHandlers, ModelHandlers
+from entrypoints.grpc.handlers import EmbeddingHandlers, LLMHandlers, ModelHandlers
 from entrypoints.grpc.health import HealthHandlers
 from entrypoints.grpc.reflection import (
     NAMES,
@@ -18,7 +18,11 @@ from entrypoints.grpc.transport.draining import Draining
 
 def services_of(service: Service, draining: Draining) -> Sequence[purerpc.Service]:
     """Return the services through which `service` is called, and its health."""
-    ours = [LLMHandlers(service).service, ModelHandlers(service).service]
+    ours = [
+        LLMHandlers(service).service,
+        ModelHandlers(service).service,
+        EmbeddingHandlers(service).service,
+    ]
     return [*ours, HealthHandlers(frozenset(each.name for each in ours), draining).service]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import attrs
-from attrs.validators import in_
+from attrs.validators import ge, in_
 
 from adapters.wire.overrides import Override
 from domain.model.json_value import JsonObject
@@ -22,6 +22,8 @@ class CompatibleSettings:
             instead); empty: the endpoint wants none.
         models: What `ListModels` shows, and what is known of it: a list of names, or tables by name or glob.
             Any other name is still passed on.
+        embedding_models: The names that `ListModels` shows of what embeds.
+        max_embedding_inputs: Most texts that the endpoint embeds in one request; more are sent in several.
         only_listed: Pass on no other name.
         takes: Features that requests may ask for; empty: all that the protocol has but prompt caching and
             thinking budgets.
@@ -37,6 +39,8 @@ class CompatibleSettings:
     base_url: str
     api_key_env: str = ""
     models: tuple[Override, ...] = ()
+    embedding_models: tuple[str, ...] = ()
+    max_embedding_inputs: int = attrs.field(default=2_048, validator=ge(1))
     only_listed: bool = False
     takes: frozenset[Feature] = frozenset()
     refuses: frozenset[Feature] = frozenset()

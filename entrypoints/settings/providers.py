@@ -7,7 +7,7 @@ import attrs
 import cattrs
 from attrs.validators import min_len
 
-from adapters.scripted.script import Step
+from adapters.scripted.script import EmbeddingScript, Step
 from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.headers import headers
 from entrypoints.settings.models import overrides
@@ -20,9 +20,11 @@ class ScriptedSettings:
 
     Attributes:
         models: Model's name -> the steps it plays.
+        embedding_models: Model's name -> the steps it plays before it embeds.
     """
 
     models: Mapping[str, tuple[Step, ...]] = attrs.field(validator=min_len(1))
+    embedding_models: Mapping[str, EmbeddingScript] = attrs.field(factory=dict)
 
 
 ProviderSettings: TypeAlias = CompatibleSettings | ScriptedSettings | NativeSettings
@@ -41,6 +43,8 @@ OPTION_KINDS: Mapping[str, tuple[str, ...]] = {
     "max_tokens_field": ("compatible",),
     "developer_role": ("compatible",),
     "stream_usage": ("compatible",),
+    "embedding_models": ("compatible", "scripted"),
+    "max_embedding_inputs": ("compatible",),
 }
 """Options that only some kinds have."""
 _RESERVED = frozenset({"contents", "messages", "model", "n", "stream", "stream_options"})

@@ -97,3 +97,40 @@ class ModelServiceStub:
                 entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.ListModelsResponse,
             )
         )
+
+
+class EmbeddingServiceServicer(purerpc.Servicer):
+    async def Embed(self, input_message):
+        raise NotImplementedError()
+
+    @property
+    def service(self) -> purerpc.Service:
+        service_obj = purerpc.Service(
+            "llmservice.v1.EmbeddingService"
+        )
+        service_obj.add_method(
+            "Embed",
+            self.Embed,
+            purerpc.RPCSignature(
+                purerpc.Cardinality.UNARY_UNARY,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.EmbedRequest,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.EmbedResponse,
+            )
+        )
+        return service_obj
+
+
+class EmbeddingServiceStub:
+    def __init__(self, channel):
+        self._client = purerpc.Client(
+            "llmservice.v1.EmbeddingService",
+            channel
+        )
+        self.Embed = self._client.get_method_stub(
+            "Embed",
+            purerpc.RPCSignature(
+                purerpc.Cardinality.UNARY_UNARY,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.EmbedRequest,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.EmbedResponse,
+            )
+        )

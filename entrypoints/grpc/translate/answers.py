@@ -52,6 +52,8 @@ OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
     AttemptOutcome.DEADLINE: pb.ATTEMPT_OUTCOME_DEADLINE,
     AttemptOutcome.DRAINED: pb.ATTEMPT_OUTCOME_DRAINED,
 }
+EMBEDDINGS = "embeddings"
+"""The capability of a model that embeds."""
 _LONGEST_S = 315_576_000_000.0
 """Ten thousand years, google.protobuf.Duration's bound."""
 
@@ -215,7 +217,7 @@ def models_pb(models: Iterable[ModelInfo]) -> pb.ListModelsResponse:
                 model=each.model,
                 context_tokens=each.context_tokens,
                 max_output_tokens=each.max_output_tokens,
-                capabilities=sorted(each.features),
+                capabilities=sorted([*each.features, *([EMBEDDINGS] if each.embeds else [])]),
             )
             for each in models
         ]

@@ -1,0 +1,93 @@
+"""What stands around each provider that embeds, read from the inside out."""
+
+from collections.abc import Mapping
+
+import attrs
+import httpx
+
+from adapters.http.embedding_model import HttpEmbeddingModel
+from adapters.http.exchange import HttpBounds
+from adapters.providers.compatible.embeddings import CompatibleEmbeddings, compatible_embeddings
+from adapters.scripted.embeddings import ScriptedEmbeddings
+from adapters.wire.embedding import EmbeddingCodec
+from domain.services.absent import Absent
+from domain.services.admission import Admission
+from domain.services.admitted_embedding import AdmittedEmbedding
+from domain.services.batched_embedding import BatchedEmbedding
+from domain.services.settle_embedding import SettledEmbedding
+from domain.services.stacked_embedding import AbsentEmbedding, StackedEmbedding
+from domain.services.timed_embedding import TimedEmbedding
+from entrypoints.natives import NATIVES
+from entrypoints.settings.compatible import CompatibleSettings
+from entrypoints.settings.native import NativeSettings
+from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
+from entrypoints.settings.timeouts import TimeoutSettings
+from entrypoints.ways import way_to
+from ports.embedding_model import EmbeddingProvider
+from ports.usage_log import UsageLog
+
+
+@attrs.frozen
+class EmbeddingStacker:
+    """Puts the services around each provider that embeds.
+
+    Attributes:
+        environment: Holds the providers' keys and addresses.
+        transport: Towards the providers; whoever opened it closes it.
+        log: Takes the records; whoever opened it closes it.
+        admission: Lets calls in.
+    """
+
+    timeouts: TimeoutSettings
+    environment: Mapping[str, str]
+    transport: httpx.AsyncBaseTransport
+    log: UsageLog
+    admission: Admission
+
+    def provider(self, name: str, configured: ProviderSettings) -> EmbeddingProvider | None:
+        """Return what embeds of the provider called `name`; None: nothing does.
+
+        It is `AbsentEmbedding` where a key or an address is missing.
+        """
+        if isinstance(configured, ScriptedSettings):
+            scripts = configured.embedding_models
+            return self.timed(ScriptedEmbeddings(name=name, scripts=scripts)) if scripts else None
+        codec = _codec(name, configured)
+        if codec is None:
+            return None
+        way = way_to(name, configured, self.environment)
+        if isinstance(way, Absent):
+            return AbsentEmbedding(name, way.remedy)
+        model = HttpEmbeddingModel(
+            codec=codec,
+            endpoint=way.endpoint,
+            transport=self.transport,
+            bounds=HttpBounds(connect_s=self.timeouts.connect_s, whole_s=self.timeouts.whole_s),
+        )
+        settled = SettledEmbedding(model, name, self.log, credential_alias=way.alias)
+        return self._admitted(model, settled)
+
+    def timed(self, provider: EmbeddingProvider) -> EmbeddingProvider:
+        """Return `provider`, which keeps no time itself, timed, settled and within limits."""
+        timed = TimedEmbedding(provider, self.timeouts.whole_s)
+        return self._admitted(provider, SettledEmbedding(timed, provider.name, self.log))
+
+    def _admitted(
+        self, provider: EmbeddingProvider, settled: SettledEmbedding
+    ) -> EmbeddingProvider:
+        batched = BatchedEmbedding(settled, provider)
+        return StackedEmbedding(provider, AdmittedEmbedding(batched, provider.name, self.admission))
+
+
+def _codec(name: str, configured: CompatibleSettings | NativeSettings) -> EmbeddingCodec | None:
+    if isinstance(configured, NativeSettings):
+        make = NATIVES[configured.kind].embeddings
+        return None if make is None else make(name, configured)
+    return compatible_embeddings(
+        CompatibleEmbeddings(
+            name=name,
+            models=configured.embedding_models,
+            open_ended=not configured.only_listed,
+            max_inputs=configured.max_embedding_inputs,
+        )
+    )
