@@ -34,6 +34,7 @@ SERVICES = {
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "llmservice.v1.EmbeddingService",
     "llmservice.v1.LLMService",
     "llmservice.v1.ModelService",
 }
