@@ -61,7 +61,9 @@ def routed(embedder: Embedder, log: SlowLog | None = None) -> EmbeddingRouted:
 
 async def test_a_served_attempt_is_recorded_whole(autojump_clock: MockClock) -> None:
     log, call = SlowLog(), attrs.evolve(embed("abc"), caller=Caller("anna"))
-    response = await settled(Embedder([2.0]), log).embed(call)
+    provider = settled(Embedder([2.0]), log)
+    assert provider.name == "upstream"
+    response = await provider.embed(call)
     attempt = Attempt(
         index=0,
         provider="upstream",
