@@ -17,7 +17,6 @@ from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
 from adapters.storage.memory_limiter import MemoryLimiter
-from domain.model.usage import Usage
 from domain.services.absent import Absent
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
@@ -26,27 +25,19 @@ from domain.services.stacked_embedding import AbsentEmbedding
 from entrypoints.account import open_account
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
+from entrypoints.prices import price_book
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.stacking import Stacker
 from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
-from ports.prices import Cost
 from ports.provider import Provider
 from ports.usage_log import UsageLog
 
 
 def _silent(_: str) -> None:
     pass
-
-
-class _Unpriced:
-    """No price list: no call has a cost."""
-
-    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
-        """Return None."""
-        return None
 
 
 @asynccontextmanager
@@ -83,7 +74,7 @@ async def open_service(
             open_transport(proxies=proxies_from_environment())
         )
         limiter = MemoryLimiter(max_waiting=settings.limits.max_waiting)
-        admitting = admission(settings.limits, limiter, _Unpriced())
+        admitting = admission(settings.limits, limiter, price_book(settings))
         stacker = Stacker(settings, environment, transport, log, admitting)
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
         providers: dict[str, Provider] = {}

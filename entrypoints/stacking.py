@@ -48,7 +48,12 @@ class Stacker:
 
     def timed(self, provider: Provider) -> Provider:
         """Return `provider`, which keeps no time itself, timed and settled."""
-        settled = Settled(Timed(provider, self._patience), provider.name, self.log)
+        settled = Settled(
+            Timed(provider, self._patience),
+            provider.name,
+            self.log,
+            prices=self.admission.prices,
+        )
         return self._admitted(provider, settled)
 
     def _admitted(self, provider: Provider, settled: Settled) -> Provider:
@@ -63,9 +68,14 @@ class Stacker:
             patience=self._patience,
             bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),
         )
-        return self._admitted(
-            model, Settled(model, model.name, self.log, credential_alias=way.alias)
+        settled = Settled(
+            model,
+            model.name,
+            self.log,
+            credential_alias=way.alias,
+            prices=self.admission.prices,
         )
+        return self._admitted(model, settled)
 
     @property
     def _patience(self) -> Patience:

@@ -64,13 +64,16 @@ class EmbeddingStacker:
             transport=self.transport,
             bounds=HttpBounds(connect_s=self.timeouts.connect_s, whole_s=self.timeouts.whole_s),
         )
-        settled = SettledEmbedding(model, name, self.log, credential_alias=way.alias)
+        settled = SettledEmbedding(
+            model, name, self.log, credential_alias=way.alias, prices=self.admission.prices
+        )
         return self._admitted(model, settled)
 
     def timed(self, provider: EmbeddingProvider) -> EmbeddingProvider:
         """Return `provider`, which keeps no time itself, timed, settled and within limits."""
         timed = TimedEmbedding(provider, self.timeouts.whole_s)
-        return self._admitted(provider, SettledEmbedding(timed, provider.name, self.log))
+        settled = SettledEmbedding(timed, provider.name, self.log, prices=self.admission.prices)
+        return self._admitted(provider, settled)
 
     def _admitted(
         self, provider: EmbeddingProvider, settled: SettledEmbedding

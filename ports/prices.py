@@ -23,6 +23,10 @@ class Cost:
 class Prices(Protocol):
     """Knows what models cost."""
 
+    async def prepare(self, provider: str, /) -> None:
+        """Make `cost` able to answer for `provider`; takes time only once."""
+        ...
+
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
         """Return what `usage` of a model costs, or None if its price is not known; 0 is free."""
         ...

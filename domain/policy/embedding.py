@@ -86,20 +86,28 @@ def batches(inputs: Sequence[str], info: EmbeddingModelInfo) -> list[tuple[str, 
 def joined(parts: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
     """Return the answers to all batches as one; `parts` is not empty, and in order.
 
-    The id, the status and the attempts are the last one's, whose attempts are all of the call's. Tokens are
-    added up where every part has counted them.
+    The id, the status and the attempts are the last one's, whose attempts are all of the call's. Tokens and
+    costs are added up where every part has them.
     """
     last = parts[-1]
     if len(parts) == 1:
         return last
-    counts = [part.usage.input_tokens for part in parts]
-    known = [count for count in counts if count is not None]
-    tokens = sum(known) if len(known) == len(counts) else None
+    usages = [part.usage for part in parts]
     return attrs.evolve(
         last,
         embeddings=tuple(vector for part in parts for vector in part.embeddings),
-        usage=Usage(input_tokens=tokens, source=last.usage.source),
+        usage=Usage(
+            input_tokens=_sum([each.input_tokens for each in usages]),
+            source=last.usage.source,
+            cost_nano_usd=_sum([each.cost_nano_usd for each in usages]),
+            price_version=last.usage.price_version,
+        ),
     )
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _size(text: str) -> int:

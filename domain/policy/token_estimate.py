@@ -5,7 +5,7 @@ every message and part, and a flat sum for every picture or file. It errs upward
 it; what the provider reports takes its place in the end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from domain.model.chat import (
@@ -37,9 +37,17 @@ def input_tokens(request: ChatRequest) -> int:
 
 def text_tokens(text: str) -> int:
     """Return about how many tokens `text` has, rounded up."""
-    if text.isascii():
-        return -(-len(text) // 4)
-    return -(-len(text.encode(errors="replace")) // 3)
+    return -(-(len(text) if text.isascii() else quarters(text)) // 4)
+
+
+def texts_tokens(texts: Sequence[str]) -> int:
+    """Return about how many tokens `texts` have, each a piece of its own."""
+    return sum(PER_PIECE + text_tokens(text) for text in texts)
+
+
+def quarters(text: str) -> int:
+    """Return about how many tokens a text beyond ASCII has, in quarters, so that pieces can be added up."""
+    return -(-len(text.encode(errors="replace")) * 4 // 3)
 
 
 def _of_result(part: ToolResult) -> int:

@@ -77,7 +77,7 @@ class Admission:
         """
         # A call that is over before it began is not refused.
         await anyio.lowlevel.checkpoint_if_cancelled()
-        need = self._need(limits, wanted)
+        need = await self._need(limits, wanted)
         began_s = anyio.current_time()
         wait_s = min(
             self.max_queue_s if max_queue_s is None else max_queue_s,
@@ -91,11 +91,12 @@ class Admission:
             finally:
                 reservation.used = used(ledger.attempts[before:])
 
-    def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
+    async def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
         tokens = tokens_of(wanted.most)
         budget = next((each for each in limits if each.kind in BUDGETS), None)
         if budget is None:
             return Need(tokens=tokens)
+        await self.prices.prepare(wanted.provider)
         cost = self.prices.cost(wanted.provider, wanted.model, wanted.most)
         if cost is None and not self.allow_unpriced:
             raise _unpriced(budget, f"{wanted.provider}/{wanted.model}")

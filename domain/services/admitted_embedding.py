@@ -4,7 +4,7 @@ import attrs
 
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
 from domain.model.usage import Usage
-from domain.policy.token_estimate import PER_PIECE, text_tokens
+from domain.policy.token_estimate import texts_tokens
 from domain.services.admission import Admission, Wanted
 from ports.embedding_model import EmbeddingModel
 
@@ -33,8 +33,7 @@ class AdmittedEmbedding:
         # A call without limits pays for none.
         if not limits:
             return await self.inner.embed(call)
-        tokens = sum(PER_PIECE + text_tokens(text) for text in request.inputs)
-        most = Usage(input_tokens=tokens, output_tokens=0)
+        most = Usage(input_tokens=texts_tokens(request.inputs), output_tokens=0)
         wanted = Wanted(self.provider, request.model, most)
         async with self.admission.within(limits, wanted, call.ledger, None):
             return await self.inner.embed(call)

@@ -14,7 +14,15 @@ import attrs
 
 from domain.model.call import Ledger
 from domain.model.errors import ChatError, ErrorReason
-from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
+from domain.model.usage import (
+    NO_USAGE,
+    Attempt,
+    AttemptOutcome,
+    Usage,
+    UsageRecord,
+    UsageSource,
+)
+from ports.prices import Cost, Prices
 from ports.usage_log import RecordLost, UsageLog
 
 SETTLE_S = 1.0
@@ -25,6 +33,32 @@ _OUTCOMES: Mapping[ErrorReason, AttemptOutcome] = {
     ErrorReason.PROVIDER_TIMEOUT_IDLE: AttemptOutcome.TIMED_OUT_IDLE,
     ErrorReason.CALLER_DEADLINE: AttemptOutcome.DEADLINE,
 }
+
+_LEFT_AT_WORK = frozenset(
+    {
+        AttemptOutcome.CANCELLED,
+        AttemptOutcome.DEADLINE,
+        AttemptOutcome.DRAINED,
+        AttemptOutcome.TIMED_OUT_FIRST_TOKEN,
+        AttemptOutcome.TIMED_OUT_IDLE,
+    }
+)
+"""Outcomes after which a provider that has not answered may have been at work, and may ask to be paid."""
+
+
+@attrs.frozen
+class Unpriced:
+    """No price list: no call has a known cost."""
+
+    async def prepare(self, provider: str, /) -> None:
+        """Do nothing."""
+
+    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
+        """Return None."""
+        return None
+
+
+UNPRICED = Unpriced()
 
 
 @attrs.define(kw_only=True)
@@ -38,6 +72,10 @@ class Account:
         entered: Whether the answer has been opened: from then on an error may be the consumer's.
         begun: Whether the provider's answer has begun.
         raised: The latest error that came from the provider.
+        prices: What the attempt's cost is worked out by.
+        input_tokens: Estimates the tokens of the request.
+        arrived: What has arrived of the answer, in quarters of a token.
+        reported_model: The model as the provider calls it.
     """
 
     request_id: str
@@ -49,6 +87,10 @@ class Account:
     credential_alias: str
     start_s: float
     deadline_s: float
+    prices: Prices
+    input_tokens: Callable[[], int]
+    arrived: int = 0
+    reported_model: str = ""
     entered: bool = False
     begun: bool = False
     raised: ChatError | None = None
@@ -58,9 +100,10 @@ class Account:
     first_token_s: float | None = None
     served: Attempt | None = None
 
-    def begin(self, upstream_status: int, upstream_request_id: str) -> None:
-        """Take note that the provider's answer has begun."""
+    def begin(self, upstream_status: int, upstream_request_id: str, model: str = "") -> None:
+        """Take note that the provider's answer has begun, and what it calls the `model`."""
         self.begun = True
+        self.reported_model = model
         self.upstream_status = upstream_status
         self.upstream_request_id = upstream_request_id
 
@@ -118,12 +161,35 @@ class Account:
             outcome=outcome,
             upstream_status=self.upstream_status,
             upstream_request_id=self.upstream_request_id,
-            usage=self.usage,
+            usage=self._priced(self._counted(outcome)),
             queued_s=self.ledger.queued_s,
             first_token_s=self.first_token_s,
             total_s=now_s - self.start_s,
             error_reason=reason,
         )
+
+    def _counted(self, outcome: AttemptOutcome) -> Usage:
+        """Return what the provider reported last, else an estimate where it may have worked for us."""
+        reported = self.usage.input_tokens is not None or self.usage.output_tokens is not None
+        if reported or not (self.begun or outcome in _LEFT_AT_WORK):
+            return self.usage
+        output_tokens = -(-self.arrived // 4)
+        return Usage(
+            input_tokens=self.input_tokens(),
+            output_tokens=output_tokens,
+            source=UsageSource.ESTIMATED,
+        )
+
+    def _priced(self, usage: Usage) -> Usage:
+        """Return `usage` with its cost, if that is known."""
+        if usage is NO_USAGE or usage.cost_nano_usd is not None:
+            return usage
+        cost = self.reported_model and self.prices.cost(self.provider, self.reported_model, usage)
+        if not cost:
+            cost = self.prices.cost(self.provider, self.model, usage)
+        if cost is None:
+            return usage
+        return attrs.evolve(usage, cost_nano_usd=cost.nano_usd, price_version=cost.price_version)
 
 
 @attrs.frozen

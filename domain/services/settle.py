@@ -7,6 +7,8 @@ fault. A stream that just stops is turned into an error here, next to its maker.
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import anyio
@@ -16,14 +18,19 @@ import attrs
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.model.events import (
-    CONTENT_EVENTS,
     ChatEvent,
     Finished,
+    ReasoningDelta,
+    RefusalDelta,
     Started,
+    TextDelta,
+    ToolCallDelta,
     UsageReported,
 )
-from domain.services.attempts import Account, Settlement
+from domain.policy.token_estimate import input_tokens, quarters
+from domain.services.attempts import UNPRICED, Account, Settlement
 from ports.chat_model import ChatModel
+from ports.prices import Prices
 from ports.usage_log import UsageLog
 
 
@@ -34,6 +41,7 @@ class Settled:
     Attributes:
         provider: Name for the records.
         log: Takes the records; whoever opened it closes it.
+        prices: What attempts cost.
         wall_clock: Seconds since the Unix epoch.
     """
 
@@ -41,6 +49,7 @@ class Settled:
     provider: str
     log: UsageLog
     credential_alias: str = ""
+    prices: Prices = UNPRICED
     wall_clock: Callable[[], float] = time.time
 
     @asynccontextmanager
@@ -53,6 +62,7 @@ class Settled:
         """
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()
+        await self.prices.prepare(self.provider)
         account = Account(
             request_id=call.request_id,
             caller=call.caller.name,
@@ -63,6 +73,8 @@ class Settled:
             credential_alias=self.credential_alias,
             start_s=anyio.current_time(),
             deadline_s=anyio.current_effective_deadline(),
+            prices=self.prices,
+            input_tokens=partial(input_tokens, call.request),
         )
         async with (
             Settlement(account, self.log, self.wall_clock),
@@ -93,16 +105,20 @@ class _Observed(AsyncIterator[ChatEvent]):
                 ) from None
             raise
         kind = type(event)
-        if kind in CONTENT_EVENTS:
-            if self._account.first_token_s is None:
-                self._account.first_token_s = anyio.current_time() - self._account.start_s
+        said = _SAID.get(kind)
+        if said is not None:
+            account = self._account
+            if account.first_token_s is None:
+                account.first_token_s = anyio.current_time() - account.start_s
+            text = said(event)
+            account.arrived += len(text) if text.isascii() else quarters(text)
             return event
         rule = _RULES.get(kind)
         return event if rule is None else rule(self._account, event)
 
 
 def _started(account: Account, event: Started) -> ChatEvent:
-    account.begin(event.upstream_status, event.upstream_request_id)
+    account.begin(event.upstream_status, event.upstream_request_id, event.model)
     return event
 
 
@@ -112,10 +128,17 @@ def _usage(account: Account, event: UsageReported) -> ChatEvent:
 
 
 def _finished(account: Account, event: Finished) -> ChatEvent:
-    return attrs.evolve(event, attempts=account.serve(event.usage))
+    attempts = account.serve(event.usage)
+    return attrs.evolve(event, usage=attempts[-1].usage, attempts=attempts)
 
 
 # The keys decide the argument's type, which the type system cannot follow.
+_SAID: Mapping[type, Callable[[Any], str]] = {
+    TextDelta: attrgetter("text"),
+    RefusalDelta: attrgetter("text"),
+    ReasoningDelta: attrgetter("text"),
+    ToolCallDelta: attrgetter("arguments_fragment"),
+}
 _RULES: Mapping[type, Callable[[Account, Any], ChatEvent]] = {
     Started: _started,
     UsageReported: _usage,

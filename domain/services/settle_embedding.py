@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 import anyio.lowlevel
 import attrs
 
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
-from domain.services.attempts import Account, Settlement
+from domain.policy.token_estimate import texts_tokens
+from domain.services.attempts import UNPRICED, Account, Settlement
 from ports.embedding_model import EmbeddingModel
+from ports.prices import Prices
 from ports.usage_log import UsageLog
 
 _NO_LABELS: Mapping[str, str] = {}
@@ -22,6 +25,7 @@ class SettledEmbedding:
     Attributes:
         provider: Name for the records.
         log: Takes the records; whoever opened it closes it.
+        prices: What attempts cost.
         wall_clock: Seconds since the Unix epoch.
     """
 
@@ -29,12 +33,14 @@ class SettledEmbedding:
     provider: str
     log: UsageLog
     credential_alias: str = ""
+    prices: Prices = UNPRICED
     wall_clock: Callable[[], float] = time.time
 
     async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:
         """Return the vectors, with all attempts of the call; the record is written before this returns."""
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()
+        await self.prices.prepare(self.provider)
         account = Account(
             request_id=call.request_id,
             caller=call.caller.name,
@@ -45,8 +51,11 @@ class SettledEmbedding:
             credential_alias=self.credential_alias,
             start_s=anyio.current_time(),
             deadline_s=anyio.current_effective_deadline(),
+            prices=self.prices,
+            input_tokens=partial(texts_tokens, call.request.inputs),
         )
         async with Settlement(account, self.log, self.wall_clock):
             response = await self.inner.embed(call)
-            account.begin(response.upstream_status, response.upstream_request_id)
-            return attrs.evolve(response, attempts=account.serve(response.usage))
+            account.begin(response.upstream_status, response.upstream_request_id, response.model)
+            attempts = account.serve(response.usage)
+            return attrs.evolve(response, usage=attempts[-1].usage, attempts=attempts)

@@ -11,6 +11,7 @@ from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.native import NATIVE_KINDS
+from entrypoints.settings.prices import PriceSettings
 from entrypoints.settings.providers import ProviderSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
@@ -50,6 +51,7 @@ class Settings:
 
     Attributes:
         providers: By the name that calls use.
+        prices: By glob of ``provider/model``; the first that fits counts.
         callers: By their name. If there is any, calls without a valid one are refused.
     """
 
@@ -60,3 +62,4 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)
+    prices: Mapping[str, PriceSettings] = attrs.field(factory=dict)

@@ -40,6 +40,7 @@ class UsageSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     USAGE_SOURCE_UNSPECIFIED: _ClassVar[UsageSource]
     USAGE_SOURCE_PROVIDER_FINAL: _ClassVar[UsageSource]
     USAGE_SOURCE_PROVIDER_PARTIAL: _ClassVar[UsageSource]
+    USAGE_SOURCE_ESTIMATED: _ClassVar[UsageSource]
 
 class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -123,6 +124,7 @@ FINISH_REASON_OTHER: FinishReason
 USAGE_SOURCE_UNSPECIFIED: UsageSource
 USAGE_SOURCE_PROVIDER_FINAL: UsageSource
 USAGE_SOURCE_PROVIDER_PARTIAL: UsageSource
+USAGE_SOURCE_ESTIMATED: UsageSource
 ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome
 ATTEMPT_OUTCOME_SERVED: AttemptOutcome
 ATTEMPT_OUTCOME_FAILED: AttemptOutcome
@@ -485,7 +487,7 @@ class StreamFinish(_message.Message):
     def __init__(self, native_finish_reason: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "source", "raw")
+    __slots__ = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "source", "cost_nano_usd", "price_version", "raw")
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CACHE_READ_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -494,6 +496,8 @@ class Usage(_message.Message):
     CACHE_WRITE_1H_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REASONING_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    COST_NANO_USD_FIELD_NUMBER: _ClassVar[int]
+    PRICE_VERSION_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
     input_tokens: int
     output_tokens: int
@@ -503,8 +507,10 @@ class Usage(_message.Message):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     source: UsageSource
+    cost_nano_usd: int
+    price_version: str
     raw: _struct_pb2.Struct
-    def __init__(self, input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., cache_write_5m_tokens: _Optional[int] = ..., cache_write_1h_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., raw: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., cache_write_5m_tokens: _Optional[int] = ..., cache_write_1h_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., cost_nano_usd: _Optional[int] = ..., price_version: _Optional[str] = ..., raw: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class Attempt(_message.Message):
     __slots__ = ("index", "provider", "model", "credential_alias", "outcome", "upstream_status", "upstream_request_id", "usage", "queued", "first_token", "total", "error_reason")

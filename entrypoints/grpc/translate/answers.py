@@ -42,6 +42,7 @@ USAGE_SOURCES: Mapping[UsageSource | None, pb.UsageSource] = {
     None: pb.USAGE_SOURCE_UNSPECIFIED,
     UsageSource.PROVIDER_FINAL: pb.USAGE_SOURCE_PROVIDER_FINAL,
     UsageSource.PROVIDER_PARTIAL: pb.USAGE_SOURCE_PROVIDER_PARTIAL,
+    UsageSource.ESTIMATED: pb.USAGE_SOURCE_ESTIMATED,
 }
 OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
     AttemptOutcome.SERVED: pb.ATTEMPT_OUTCOME_SERVED,
@@ -185,6 +186,8 @@ def usage_pb(usage: Usage) -> pb.Usage:
         cache_write_1h_tokens=usage.cache_write_1h_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         source=USAGE_SOURCES[usage.source],
+        cost_nano_usd=usage.cost_nano_usd,
+        price_version=usage.price_version,
         raw=_struct(usage.raw) if usage.raw else None,
     )
 

@@ -38,6 +38,9 @@ class PerToken:
 
     nano_usd: int | None = 1_000
 
+    async def prepare(self, provider: str, /) -> None:
+        pass
+
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
         if self.nano_usd is None:
             return None
@@ -109,7 +112,7 @@ async def test_what_a_caller_may_use_a_minute_comes_back_with_time(
 async def test_what_was_reserved_and_not_used_is_free_at_once(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    # The answer has 8 tokens; 100 are reserved each time.
+    # The answer has 8 tokens; 100 and more are reserved each time.
     gate = Gate()
     limits = CallerLimits(tokens_per_minute=120)
     began = trio.current_time()
@@ -220,7 +223,7 @@ async def test_a_call_that_fails_gives_back_what_it_reserved(
     error: type[Exception],
 ) -> None:
     gate = Gate(upstream())
-    limits = CallerLimits(tokens_per_minute=20, parallel_calls=1)
+    limits = CallerLimits(tokens_per_minute=40, parallel_calls=1)
     with pytest.raises(error):
         await gate.ask(by(limits))
     gate.upstream = Upstream()

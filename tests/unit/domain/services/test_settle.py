@@ -1,13 +1,16 @@
 """The account: exactly one record per attempt, whatever ends it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
+from adapters.storage.memory_usage_log import MemoryUsageLog
 from domain.model.call import ChatCall, Ledger
 from domain.model.caller import Caller
 from domain.model.errors import (
@@ -21,12 +24,28 @@ from domain.model.errors import (
     ProviderFailure,
     ServiceFailure,
 )
-from domain.model.events import Finished, ReasoningDelta, TextDelta, UsageReported
-from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageRecord
+from domain.model.events import (
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from domain.model.usage import (
+    NO_USAGE,
+    Attempt,
+    AttemptOutcome,
+    Usage,
+    UsageRecord,
+    UsageSource,
+)
 from domain.policy.patience import Patience
+from domain.policy.token_estimate import input_tokens
 from domain.services.attempts import SETTLE_S
 from domain.services.deadline import Timed
 from domain.services.settle import Settled
+from ports.prices import Cost
 from ports.usage_log import RecordLost
 from tests.support.core_model import (
     ANSWER,
@@ -508,3 +527,101 @@ async def test_finished_carries_every_attempt_of_its_call() -> None:
         (1, "other", AttemptOutcome.SERVED),
     ]
     assert len(first.log.records) == len(second.log.records) == 1
+
+
+@attrs.frozen
+class OneEach:
+    """A price list on which a token costs a billionth of a dollar, for models that it knows."""
+
+    known: str = "model"
+
+    async def prepare(self, provider: str, /) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
+        if model != self.known:
+            return None
+        return Cost((usage.input_tokens or 0) + (usage.output_tokens or 0), "list 1")
+
+
+def priced(steps: Sequence[Step], prices: OneEach) -> tuple[Settled, MemoryUsageLog]:
+    upstream, log = Upstream(steps=steps), MemoryUsageLog()
+    return Settled(upstream, "upstream", log, prices=prices), log
+
+
+@pytest.mark.parametrize("known", ["model", "model-v1"])
+async def test_an_attempt_has_its_cost_for_the_caller_and_for_the_record(known: str) -> None:
+    settled, log = priced(ANSWER, OneEach(known))
+    async with settled.stream(ask()) as events:
+        finished = (await drain(events))[-1]
+    (record,) = log.records
+    assert record.attempt.usage.cost_nano_usd == 8
+    assert record.attempt.usage.price_version == "list 1"
+    assert isinstance(finished, Finished)
+    assert finished.usage == record.attempt.usage == finished.attempts[0].usage
+
+
+async def test_what_has_no_price_has_no_cost_and_not_none() -> None:
+    settled, log = priced(ANSWER, OneEach("another"))
+    async with settled.stream(ask()) as events:
+        await drain(events)
+    assert log.records[0].attempt.usage == USAGE
+
+
+async def test_where_nobody_counted_the_request_and_what_arrived_are_estimated() -> None:
+    said = (
+        TextDelta("a" * 41),
+        ReasoningDelta(text="日本語"),
+        ToolCallDelta(id="1", name="f", arguments_fragment="{}"),
+    )
+    settled, log = priced((STARTED, *said, Finished(reason=FinishReason.STOP)), OneEach())
+    call = ask()
+    async with settled.stream(call) as events:
+        finished = (await drain(events))[-1]
+    usage = log.records[0].attempt.usage
+    # 41 + 12 + 2 quarters of a token
+    assert usage.output_tokens == 14
+    assert usage.input_tokens == input_tokens(call.request)
+    assert usage.source is UsageSource.ESTIMATED
+    assert usage.cost_nano_usd == 14 + input_tokens(call.request)
+    assert isinstance(finished, Finished)
+    assert finished.usage == usage
+
+
+async def test_explicit_zeros_are_zeros() -> None:
+    zero = Usage(input_tokens=0, output_tokens=0, source=UsageSource.PROVIDER_FINAL)
+    steps = (STARTED, TextDelta("a"), Finished(reason=FinishReason.STOP, usage=zero))
+    settled, log = priced(steps, OneEach())
+    async with settled.stream(ask()) as events:
+        await drain(events)
+    usage = log.records[0].attempt.usage
+    assert (usage.input_tokens, usage.output_tokens, usage.cost_nano_usd) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "estimated"),
+    [
+        ((60.0, STARTED), True),
+        ((STARTED, 60.0), True),
+        ((ProviderFailure("no", ErrorReason.PROVIDER_OVERLOADED, upstream_status=529),), False),
+        ((ProviderFailure("no", ErrorReason.PROVIDER_CONNECTION_FAILED),), False),
+        (
+            (
+                STARTED,
+                TextDelta("a"),
+                ProviderFailure("cut", ErrorReason.PROVIDER_STREAM_TRUNCATED),
+            ),
+            True,
+        ),
+    ],
+    ids=["silent", "begun", "refused", "not reached", "cut"],
+)
+async def test_a_provider_that_may_have_worked_for_us_is_taken_to_have_read_the_request(
+    autojump_clock: MockClock, steps: Sequence[Step], estimated: bool
+) -> None:
+    settled, log = priced(steps, OneEach())
+    with anyio.move_on_after(5), suppress(ProviderFailure):
+        async with settled.stream(ask()) as events:
+            await drain(events)
+    source = log.records[0].attempt.usage.source
+    assert source is (UsageSource.ESTIMATED if estimated else None)

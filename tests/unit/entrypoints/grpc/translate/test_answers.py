@@ -223,6 +223,7 @@ def test_every_error_reason_of_an_attempt_has_its_number_on_the_wire(reason: Err
 
 
 COUNTS = [
+    "cost_nano_usd",
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",

@@ -1,0 +1,1 @@
+"""What models cost: a kept price list, what providers report, and the settings."""
