@@ -29,12 +29,14 @@ _KINDS: Mapping[type, str] = {CompatibleSettings: "compatible", ScriptedSettings
 def in_force(settings: Settings) -> Iterator[str]:
     """Give the lines that say `settings`."""
     for field in attrs.fields(Settings):
-        if field.name not in ("providers", "callers"):
+        if field.name not in ("providers", "callers", "prices"):
             yield from _section(field.name, getattr(settings, field.name))
     for name, provider in settings.providers.items():
         yield from _provider(f"providers.{_bare(name)}", provider)
     for name, caller in settings.callers.items():
         yield from _caller(name, caller)
+    for name, price in settings.prices.items():
+        yield from _section(f"prices.{_bare(name)}", price)
 
 
 def _caller(name: str, caller: CallerSettings) -> Iterator[str]:
@@ -108,6 +110,9 @@ def _section(
             continue
         if attrs.has(type(value)):
             inner.append((f"{name}.{field.name}", value))
+        elif isinstance(value, Mapping) and all(attrs.has(type(each)) for each in value.values()):
+            table = f"{name}.{field.name}"
+            inner += [(f"{table}.{_bare(key)}", each) for key, each in value.items()]
         elif field.metadata.get(PATH):
             yield f"{field.name} = {json.dumps(value, ensure_ascii=False)}"
         else:

@@ -29,6 +29,19 @@ def test_a_usable_configuration_is_shown_and_0(tmp_path: Path) -> None:
     assert out.endswith("the configuration is valid\n")
 
 
+def test_limits_and_prices_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    more = (
+        '[limits.models."openai/gpt-5*"]\ntokens_per_minute = 5\n'
+        '[prices."mine/*"]\ninput_usd = 0.1\n'
+    )
+    code, out, _ = _check(tmp_path, CONFIG + more)
+    assert code == 0
+    assert (
+        '[limits.models."openai/gpt-5*"]\nrequests_per_minute = null\ntokens_per_minute = 5' in out
+    )
+    assert '[prices."mine/*"]\ninput_usd = 0.1\n' in out
+
+
 def test_an_invalid_configuration_is_one_line_and_2(tmp_path: Path) -> None:
     code, out, err = _check(tmp_path, "[grpc]\nport = 70000\n")
     assert (code, out) == (2, "")
