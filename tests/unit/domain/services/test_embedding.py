@@ -19,10 +19,11 @@ from domain.model.errors import (
     NotConfigured,
     ProviderFailure,
 )
-from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageRecord
+from domain.model.usage import Attempt, AttemptOutcome, UsageRecord
 from domain.policy.admission import LimitTable
 from domain.services.admission import Admission
 from domain.services.admitted_embedding import AdmittedEmbedding
+from domain.services.attempts import UNPRICED
 from domain.services.batched_embedding import BatchedEmbedding
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
@@ -30,7 +31,6 @@ from domain.services.service import Service
 from domain.services.settle_embedding import SettledEmbedding
 from domain.services.stacked_embedding import AbsentEmbedding, StackedEmbedding
 from domain.services.timed_embedding import TimedEmbedding
-from ports.prices import Cost
 from tests.support.core_cancel import Cut, cancel_at_every_await
 from tests.support.core_model import SlowLog, Upstream
 from tests.support.embedding_calls import USAGE, Embedder, embed
@@ -41,13 +41,6 @@ BROKEN = ProviderFailure(
     upstream_status=502,
     upstream_request_id="req-err",
 )
-
-
-class Unpriced:
-    """A price list without prices."""
-
-    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
-        return None
 
 
 def settled(embedder: Embedder, log: SlowLog) -> StackedEmbedding:
@@ -244,7 +237,7 @@ async def test_a_model_that_nobody_knows_is_asked_in_one_piece() -> None:
 
 def admitted(embedder: Embedder, limiter: MemoryLimiter) -> AdmittedEmbedding:
     batched = BatchedEmbedding(SettledEmbedding(embedder, "upstream", SlowLog()), embedder)
-    admission = Admission(table=LimitTable(), limiter=limiter, prices=Unpriced(), max_queue_s=0.0)
+    admission = Admission(table=LimitTable(), limiter=limiter, prices=UNPRICED, max_queue_s=0.0)
     return AdmittedEmbedding(batched, "upstream", admission)
 
 
