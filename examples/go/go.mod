@@ -1,0 +1,3 @@
+module example.com/llmservice-client
+
+go 1.24
