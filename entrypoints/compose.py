@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from adapters.http.media import HttpMedia
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
 from adapters.local.config import Load, LocalConfig
@@ -27,11 +28,13 @@ from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.prices import price_book
 from entrypoints.settings.local import LocalSettings
+from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.stacking import Stacker
 from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
+from ports.media_source import MediaSource
 from ports.provider import Provider
 from ports.usage_log import UsageLog
 
@@ -75,7 +78,9 @@ async def open_service(
         )
         limiter = MemoryLimiter(max_waiting=settings.limits.max_waiting)
         admitting = admission(settings.limits, limiter, price_book(settings))
-        stacker = Stacker(settings, environment, transport, log, admitting)
+        stacker = Stacker(
+            settings, environment, transport, log, admitting, media_source(settings.media)
+        )
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
         providers: dict[str, Provider] = {}
         embeddings: dict[str, EmbeddingProvider | None] = {}
@@ -130,6 +135,18 @@ def _teller(progress: Callable[[str], None], use: str) -> Callable[[Loading | Lo
             progress(f"the embedded model {event.model} is loaded{use}, in {event.load_s:.1f} s")
 
     return tell
+
+
+def media_source(settings: MediaSettings) -> MediaSource | None:
+    """Return where media come from that a provider does not fetch; None: from nowhere."""
+    if settings.fetch == "off":
+        return None
+    return HttpMedia(
+        ports=settings.ports,
+        item_bytes=settings.item_bytes,
+        timeout_s=settings.timeout_s,
+        allow_loopback=settings.allow_loopback,
+    )
 
 
 def local_config(settings: LocalSettings) -> LocalConfig:

@@ -12,11 +12,14 @@ from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
 from domain.services.deadline import Timed
+from domain.services.inlined import Inlined
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.ways import Way, way_to
+from ports.chat_model import ChatModel
+from ports.media_source import MediaSource
 from ports.provider import Provider
 from ports.usage_log import UsageLog
 
@@ -30,6 +33,7 @@ class Stacker:
         transport: Towards the providers; whoever opened it closes it.
         log: Takes the records; whoever opened it closes it.
         admission: Lets calls in.
+        media: Where media come from that a provider does not fetch; ``None``: from nowhere.
     """
 
     settings: Settings
@@ -37,6 +41,7 @@ class Stacker:
     transport: httpx.AsyncBaseTransport
     log: UsageLog
     admission: Admission
+    media: MediaSource | None = None
 
     def provider(self, name: str, configured: ProviderSettings) -> Provider:
         """Return the provider called `name`; `Absent` where a key or an address is missing."""
@@ -56,7 +61,7 @@ class Stacker:
         )
         return self._admitted(provider, settled)
 
-    def _admitted(self, provider: Provider, settled: Settled) -> Provider:
+    def _admitted(self, provider: Provider, settled: ChatModel) -> Provider:
         return Stacked(provider, Admitted(settled, provider, self.admission))
 
     def _http(self, way: Way) -> Provider:
@@ -75,7 +80,20 @@ class Stacker:
             credential_alias=way.alias,
             prices=self.admission.prices,
         )
-        return self._admitted(model, settled)
+        return self._admitted(model, self._inlined(settled, way))
+
+    def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
+        # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.
+        if self.media is None:
+            return settled
+        limits = self.settings.media
+        return Inlined(
+            inner=settled,
+            source=self.media,
+            fetches=way.fetches,
+            call_bytes=limits.call_bytes,
+            parallel=limits.parallel,
+        )
 
     @property
     def _patience(self) -> Patience:

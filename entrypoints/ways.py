@@ -10,6 +10,7 @@ from adapters.providers.compatible.codec import FEATURES, CompatibleConfig, comp
 from adapters.wire.codec import Codec
 from adapters.wire.listing import Listing
 from adapters.wire.options import WithOptions
+from domain.policy.fetching import Fetches
 from domain.services.absent import Absent
 from entrypoints.base_url import check_base_url
 from entrypoints.credentials import KeyMissing, header_values, keys
@@ -25,6 +26,7 @@ class Way:
     Attributes:
         alias: What records call its key; empty: it wants none.
         listing: How it is asked for its models.
+        fetches: What it fetches by itself.
         declared: Names of models that the settings name.
     """
 
@@ -32,6 +34,7 @@ class Way:
     endpoint: Endpoint
     alias: str
     listing: Listing
+    fetches: Fetches
     declared: tuple[str, ...]
 
 
@@ -52,7 +55,8 @@ def way_to(
             stream_usage=configured.stream_usage,
         )
     )
-    home = _Home(configured.base_url, configured.api_key_env, bearer, LISTING)
+    fetches: Fetches = {"image/": configured.fetches} if configured.fetches else {}
+    home = _Home(configured.base_url, configured.api_key_env, bearer, LISTING, fetches)
     return _found(codec, configured, environment, home)
 
 
@@ -62,6 +66,7 @@ class _Home:
     key_variable: str
     authorization: Callable[[Credential], Mapping[str, str]]
     listing: Listing
+    fetches: Fetches
 
 
 def _native(name: str, configured: NativeSettings, environment: Mapping[str, str]) -> Way | Absent:
@@ -78,6 +83,7 @@ def _native(name: str, configured: NativeSettings, environment: Mapping[str, str
         configured.api_key_env or native.home.key_variable,
         native.authorization,
         native.listing(configured),
+        native.fetches(configured),
     )
     return _found(native.codec(name, configured), configured, environment, home)
 
@@ -108,6 +114,7 @@ def _found(
         ),
         alias=credential.alias if credential else "",
         listing=home.listing,
+        fetches=home.fetches,
         declared=tuple(each.pattern for each in configured.models if each.is_name),
     )
 

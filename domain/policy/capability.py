@@ -26,11 +26,13 @@ class Unsupported:
         feature: What the model lacks.
         drop: Gives the request without it; ``None``: the question would not
             be the same, so it cannot be dropped.
+        problem: What is wrong, where it is not that the model lacks the feature.
     """
 
     field: str
     feature: Feature
     drop: Callable[[ChatRequest], ChatRequest] | None
+    problem: str = ""
 
 
 @attrs.frozen
@@ -130,6 +132,7 @@ _PARAMETERS: Sequence[_Parameter] = (
     ),
 )
 _ALL = frozenset(Feature)
+_MEDIA = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.FILES})
 
 
 def unsupported(request: ChatRequest, info: ModelInfo) -> list[Unsupported]:
@@ -157,12 +160,26 @@ def _parts(
 ) -> list[Unsupported]:
     found: list[Unsupported] = []
     for index, part in enumerate(parts):
+        if isinstance(part, Media) and part.uri is not None and not part.mime_type:
+            found += _untold(f"{path}[{index}].media", missing)
+            continue
         feature = part_feature(part)
         if feature is not None and feature in missing:
             found.append(Unsupported(f"{path}[{index}]", feature, None))
         if isinstance(part, ToolResult):
             found += _parts(part.content, f"{path}[{index}].tool_result.content", missing)
     return found
+
+
+def _untold(path: str, missing: frozenset[Feature]) -> list[Unsupported]:
+    """Return what is wrong with a medium that says nothing of its kind, nor shows it by its address."""
+    lacking = missing & _MEDIA
+    if not lacking:
+        return []
+    if lacking == _MEDIA:
+        return [Unsupported(f"{path}.uri", Feature.FILES, None)]
+    what = "is needed: the address does not show whether it is a picture, a sound or a document"
+    return [Unsupported(f"{path}.mime_type", Feature.FILES, None, what)]
 
 
 def part_feature(part: ContentPart) -> Feature | None:

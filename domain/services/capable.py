@@ -59,6 +59,8 @@ class Capable:
         return attrs.evolve(call, request=request)
 
     def _sentence(self, each: Unsupported) -> str:
+        if each.problem:
+            return each.problem
         return f"{each.field} is not supported by {self.info.provider}/{self.info.model} ({each.feature})"
 
 

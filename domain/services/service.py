@@ -14,6 +14,7 @@ from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse, ResponseFold
 from domain.policy.embedding import violations as embedding_violations
 from domain.policy.listing import listed
+from domain.policy.media_type import typed
 from domain.policy.validation import violations
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
@@ -35,9 +36,12 @@ class Service:
             InvalidRequest: Names every bad field. Nothing was tried.
             ChatError: Whatever else ended the call.
         """
-        wrong = violations(call.request)
+        request = typed(call.request)
+        wrong = violations(request)
         if wrong:
             raise InvalidRequest(*wrong)
+        if request is not call.request:
+            call = attrs.evolve(call, request=request)
         return self._routed.stream(call)
 
     async def answer(self, call: ChatCall, /) -> ChatResponse:

@@ -33,6 +33,8 @@ class CompatibleSettings:
         allow_plain_http: Accept ``http://`` for an address that is not loopback.
         max_tokens_field: What the endpoint calls the bound on the answer.
         developer_role: Whether it knows this role; where not, such a message goes out as the system's.
+        fetches: Beginnings of the addresses of pictures that it fetches by itself, e.g. ``https://``; others
+            are fetched for it, if ``[media]`` says so.
         stream_usage: Whether it can be asked to tell the usage of a stream.
     """
 
@@ -52,6 +54,7 @@ class CompatibleSettings:
     )
     developer_role: bool = False
     stream_usage: bool = True
+    fetches: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         """Refuse an address that is none, or where others could read the key on its way.

@@ -43,6 +43,7 @@ class NativeSettings:
         project: OpenAI's; which of its projects.
         api_version: Anthropic's and Gemini's; empty: the codec's own.
         betas: Anthropic's; names for the header ``anthropic-beta``.
+        fetches: Gemini's; beginnings of further addresses that it fetches by itself, e.g. ``https://``.
         referer: OpenRouter's; address of the application, for its listings.
         title: OpenRouter's; name of the application there.
         require_parameters: OpenRouter's; ask only those who take all that a request asks for.
@@ -59,6 +60,7 @@ class NativeSettings:
     project: str = attrs.field(default="", validator=matches_re(_WORD))
     api_version: str = attrs.field(default="", validator=matches_re(_WORD))
     betas: tuple[str, ...] = attrs.field(default=(), validator=_words)
+    fetches: tuple[str, ...] = ()
     referer: str = attrs.field(default="", validator=matches_re(_SHOWN))
     title: str = attrs.field(default="", validator=matches_re(_SHOWN))
     require_parameters: bool = False

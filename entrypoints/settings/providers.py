@@ -34,6 +34,7 @@ OPTION_KINDS: Mapping[str, tuple[str, ...]] = {
     "project": ("openai",),
     "api_version": ("anthropic", "gemini"),
     "betas": ("anthropic",),
+    "fetches": ("compatible", "gemini"),
     "referer": ("openrouter",),
     "title": ("openrouter",),
     "require_parameters": ("openrouter",),

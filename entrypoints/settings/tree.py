@@ -10,6 +10,7 @@ from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
+from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NATIVE_KINDS
 from entrypoints.settings.prices import PriceSettings
 from entrypoints.settings.providers import ProviderSettings
@@ -59,6 +60,7 @@ class Settings:
     account: AccountSettings = AccountSettings()
     local: LocalSettings = LocalSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
+    media: MediaSettings = MediaSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)

@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 from adapters.providers.anthropic.draft import Draft
 from domain.model.chat import Media
+from domain.policy.fetching import Fetches
 
 _PDF = "application/pdf"
+FETCHES: Fetches = {"image/": ("https://",), _PDF: ("https://",)}
+"""What Anthropic fetches by itself, as of November 2026."""
 _IMAGES: Mapping[str, str] = {
     "image/jpeg": "image/jpeg",
     "image/jpg": "image/jpeg",

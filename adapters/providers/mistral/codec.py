@@ -20,6 +20,7 @@ from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override
 from domain.model.events import FinishReason
 from domain.model.model_info import Feature
+from domain.policy.fetching import Fetches
 
 HOME = ProviderHome(
     base_url="https://api.mistral.ai/v1",
@@ -42,6 +43,8 @@ LISTED = (
     "ministral-8b-latest",
 )
 _CALL_ID = re.compile("[a-zA-Z0-9]{9}")
+FETCHES: Fetches = {"image/": ("https://",)}
+"""What Mistral fetches by itself, as of November 2026."""
 _FINISH_REASONS: Mapping[str, FinishReason] = {"model_length": FinishReason.CONTEXT_LENGTH}
 
 

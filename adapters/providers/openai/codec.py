@@ -19,12 +19,16 @@ from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
+from domain.policy.fetching import Fetches
 
 HOME = ProviderHome(
     base_url="https://api.openai.com/v1",
     base_url_variable="OPENAI_BASE_URL",
     key_variable="OPENAI_API_KEY",
 )
+
+FETCHES: Fetches = {"image/": ("https://", "http://")}
+"""What OpenAI fetches by itself: pictures alone, as of November 2026."""
 
 
 @attrs.frozen(kw_only=True)

@@ -26,12 +26,15 @@ from domain.model.events import ChatEvent
 from domain.model.json_value import Json, JsonObject
 from domain.model.model_info import Feature, ModelInfo
 from domain.policy.breakpoints import breakpoints
+from domain.policy.fetching import Fetches
 
 HOME = ProviderHome(
     base_url="https://openrouter.ai/api/v1",
     base_url_variable="OPENROUTER_BASE_URL",
     key_variable="OPENROUTER_API_KEY",
 )
+FETCHES: Fetches = {"image/": ("https://", "http://")}
+"""What OpenRouter, or whom it asks, fetches; as of November 2026."""
 MOST_BREAKPOINTS = 4
 """In one request; the body's own counts."""
 _TTLS: Mapping[float | None, JsonObject] = {

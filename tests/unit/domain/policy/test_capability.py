@@ -169,3 +169,21 @@ def test_parallel_calls_mean_nothing_without_tools() -> None:
 def test_every_feature_shows_somewhere(feature: Feature) -> None:
     shown = {row[0] for row in PARAMETERS} | {part_feature(part) for _, part in PARTS}
     assert feature in shown
+
+
+@pytest.mark.parametrize(
+    ("lacks", "field"),
+    [
+        ((Feature.AUDIO,), "messages[0].parts[0].media.mime_type"),
+        ((Feature.IMAGES, Feature.AUDIO, Feature.FILES), "messages[0].parts[0].media.uri"),
+        ((), ""),
+    ],
+)
+def test_an_address_that_shows_no_kind_needs_one_unless_the_model_takes_all(
+    lacks: tuple[Feature, ...], field: str
+) -> None:
+    parts = (Media(uri="https://x.test/photo"),)
+    request = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=parts),))
+    found = unsupported(request, lacking(*lacks))
+    assert [each.field for each in found] == ([field] if field else [])
+    assert all(each.drop is None for each in found)
