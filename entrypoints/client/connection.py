@@ -16,7 +16,7 @@ from purerpc import StatusCode
 from entrypoints.client.call import ClientCall
 from entrypoints.client.dial import cannot_connect
 from entrypoints.client.errors import CallFailed
-from entrypoints.client.greeting import MISBEHAVED, how_lost, not_http2
+from entrypoints.client.greeting import MISBEHAVED, how_lost, not_http2, unheard
 from entrypoints.client.keepalive import Heard
 from entrypoints.client.limits import Limits
 from entrypoints.client.target import Target
@@ -160,7 +160,8 @@ class Connection:
             try:
                 data = await self._stream.receive(_READ_SIZE)
             except _GONE as error:
-                self.lose(how_lost(error))
+                why = how_lost(error)
+                self.lose(why if self._greeted else unheard(why, self._stream))
             else:
                 self._received(data)
                 self.wake()

@@ -3,6 +3,8 @@
 from ssl import SSLError
 
 import anyio
+import anyio.abc
+from anyio.streams.tls import TLSStream
 
 from entrypoints.client.tls import tls_said
 
@@ -31,3 +33,11 @@ def how_lost(error: Exception) -> str:
         # Where the server wants a certificate of us that we have not, it says so only now.
         return f"was ended by the server: {tls_said(error)}"
     return "was lost"
+
+
+def unheard(why: str, stream: anyio.abc.ByteStream) -> str:
+    """Return what happened to a connection that ended, as `why` says, before the server said anything."""
+    wants = (
+        "a certificate of ours" if isinstance(stream, TLSStream) else "TLS, e.g. https://HOST:PORT"
+    )
+    return f"{why} before it said anything; perhaps the server wants {wants}"
