@@ -1,11 +1,11 @@
 """`llmservice serve`: the server as a process.
 
 Ready is told last: the log line `serving` and the address file come once calls are accepted. The first SIGINT
-or SIGTERM stops it in order; a second one ends it at once. SIGHUP reloads what can be reloaded.
+or SIGTERM takes no new connections and lets calls finish for as long as the grace lasts; a second one cuts
+them. SIGHUP reloads what can be reloaded.
 """
 
 import argparse
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,10 +21,12 @@ from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
 from entrypoints.cli.reload import certificates, known, reload_on_hangup
+from entrypoints.cli.signals import stop_on_signals
 from entrypoints.compose import open_service
 from entrypoints.exposure import exposed
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.serve import serve_grpc
+from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.listeners import CannotListen
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import caller_table
@@ -46,12 +48,13 @@ def command(asked: argparse.Namespace) -> int:
         tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
     except (SettingsError, TlsUnusable) as error:
         raise BadUsage(str(error)) from error
+    draining = Draining()
     try:
         with single_error_unwrapped():
-            trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file)
+            trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file, draining)
     except AccountUnusable as error:
         raise OperationFailed(str(error)) from error
-    logger.info("stopped")
+    logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
     return DONE
 
 
@@ -70,12 +73,18 @@ def _load(asked: argparse.Namespace) -> Settings:
 
 
 async def _serve(
-    settings: Settings, tls: Tls | None, load: Callable[[], Settings], address_file: Path | None
+    settings: Settings,
+    tls: Tls | None,
+    load: Callable[[], Settings],
+    address_file: Path | None,
+    draining: Draining,
 ) -> None:
     callers = caller_table(settings.callers)
     admission = Admission(callers=callers, demanding=lambda: callers.demanding)
     async with trio.open_nursery() as outer:
-        await outer.start(_stop_on_signal, outer.cancel_scope.cancel)
+        # Before calls are accepted there is nothing to be waited for.
+        draining.when_begun(lambda: None if draining.serving else outer.cancel_scope.cancel())
+        await outer.start(stop_on_signals, draining.begin, draining.hurry)
         # What can change while the server runs.
         reloaders = [known(callers)] if tls is None else [known(callers), certificates(tls)]
         await outer.start(reload_on_hangup, settings, load, reloaders)
@@ -86,24 +95,16 @@ async def _serve(
         ):
             try:
                 address = await nursery.start(
-                    partial(serve_grpc, service, settings.grpc, admission, tls=tls)
+                    partial(
+                        serve_grpc, service, settings.grpc, admission, tls=tls, draining=draining
+                    )
                 )
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
             with _told_in(address_file, f"{address}\n"):
                 logger.bind(address=str(address)).info("serving")
-                await trio.sleep_forever()
-
-
-async def _stop_on_signal(  # noqa: ASYNC114 - private, and started in one place
-    stop: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for number in signals:
-            logger.bind(signal=signal.Signals(number).name).info("stopping")
-            break
-    stop()
+                await draining.wait()
+        outer.cancel_scope.cancel()
 
 
 def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSettings:

@@ -42,7 +42,8 @@ from entrypoints.grpc.pb.llm_service_pb2 import (
     ModelInfo,
 )
 from entrypoints.grpc.transport.engine import Headers, engine_factory
-from entrypoints.grpc.transport.headers import Metadata, write_metadata, write_timeout
+from entrypoints.grpc.transport.headers import Metadata, write_metadata
+from entrypoints.grpc.transport.timeouts import write_timeout
 
 M = TypeVar("M", bound=Message)
 Sent: TypeAlias = Iterable[tuple[str, str | bytes]]

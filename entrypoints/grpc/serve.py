@@ -7,16 +7,15 @@ from entrypoints.addresses import AnyAddress
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.identity import identified
+from entrypoints.grpc.limits import budget_of, limits_of
 from entrypoints.grpc.services import services_of, with_reflection
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.draining import Draining
-from entrypoints.grpc.transport.engine import EngineLimits, engine_factory
-from entrypoints.grpc.transport.limits import Limits
+from entrypoints.grpc.transport.engine import engine_factory
 from entrypoints.grpc.transport.listeners import Binding
 from entrypoints.grpc.transport.server import Server
 from entrypoints.grpc.transport.tls import Tls
-from entrypoints.grpc.transport.vigil import Times
 from entrypoints.settings.grpc import GrpcSettings
 
 
@@ -33,14 +32,14 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     draining: Draining | None = None,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve `service` until drained or cancelled.
+    """Serve `service` until drained; cancelled, every call is lost.
 
     Args:
         service: Answers.
         settings: Where and how.
         admission: Who is let in.
+        draining: Begun, no new connections are taken, and calls may finish; ``None``: never.
         tls: Spoken at every TCP address; ``None``: nowhere.
-        draining: Begun, the server lets calls finish and goes away.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
@@ -56,12 +55,16 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         endings(),
         interceptors=[identified, authentication.authenticated],
     )
-    limits = Limits(
-        engine=EngineLimits(max_streams=settings.max_streams),
-        max_message=settings.max_message_bytes,
-        times=Times(handshake_s=settings.handshake_s),
-    )
     binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
-    engine = engine_factory(settings.http2_engine)
-    server = Server(dispatcher, engine, limits, binding, draining=draining, tls=tls)
+    server = Server(
+        dispatcher,
+        engine_factory(settings.http2_engine),
+        limits_of(settings),
+        binding,
+        max_connections=settings.max_connections,
+        budget=budget_of(settings),
+        draining=draining,
+        drain_grace_s=settings.drain_grace_s,
+        tls=tls,
+    )
     await server.serve(*settings.addresses, task_status=task_status)

@@ -204,8 +204,6 @@ class Client:
                 data = b""
             if not data:
                 break
-            if self.engine.finished:
-                continue
             if self.limit is not None:
                 told, heard = (struct.pack(">HI", 3, each) for each in (self.limit, 2**31))
                 data = bytes(data).replace(told, heard)
@@ -213,6 +211,9 @@ class Client:
             try:
                 await self.flush()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
+                break
+            if self.engine.finished:
+                # It may not even answer PINGs any more: what is left to do is to leave.
                 break
         self.left.set()
         await self.stream.aclose()

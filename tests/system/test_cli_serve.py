@@ -28,7 +28,7 @@ def test_it_says_where_it_serves_and_stops_in_order(tmp_path: Path, number: sign
 
 def test_it_stops_with_calls_in_flight(tmp_path: Path) -> None:
     with (
-        serving(tmp_path) as server,
+        serving(tmp_path, LLMSERVICE_GRPC__DRAIN_GRACE_S="0.1") as server,
         started("chat", "--target", server.address, "--model", "slow", "hi") as chat,
     ):
         assert chat.stdout is not None
@@ -36,7 +36,7 @@ def test_it_stops_with_calls_in_flight(tmp_path: Path) -> None:
         assert server.stop() == 0
         assert chat.wait(10) == 1
         assert chat.stderr is not None
-        assert "UNAVAILABLE" in chat.stderr.read()
+        assert "SERVICE_DRAINING" in chat.stderr.read()
 
 
 def test_a_file_of_another_server_is_left_alone(tmp_path: Path) -> None:

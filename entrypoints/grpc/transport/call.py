@@ -26,14 +26,15 @@ from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadat
 from entrypoints.grpc.transport.messages import (
     PREFIX_SIZE,
     MessageReader,
+    MessageWriter,
     Packed,
-    frame_message,
 )
 from entrypoints.grpc.transport.pressure import Pressure
 
 M = TypeVar("M", bound=Message)
 
 _RESPONSE = ((b":status", b"200"), (b"content-type", b"application/grpc+proto"))
+_GZIP = (b"grpc-encoding", b"gzip")
 _SENDS_PER_TURN = 16
 
 
@@ -76,6 +77,7 @@ class ServerCall:
     scope: trio.CancelScope
     _wire: Wire = attrs.field(repr=False)
     _reader: MessageReader = attrs.field(repr=False)
+    _framing: MessageWriter = MessageWriter()
     request_id: str = ""
     caller: Caller = ANONYMOUS
     context: object = attrs.field(default=None, repr=False)
@@ -149,14 +151,26 @@ class ServerCall:
     def initial_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the response's headers and count them as sent."""
         self._headers_sent = True
+        if self._framing.gzip_from is not None:
+            return [*_RESPONSE, _GZIP, *self._initial]
         return [*_RESPONSE, *self._initial]
 
     async def send(self, message: Message) -> None:
-        """Send a message; wait while too much is queued for a client that does not read."""
+        """Send a message; wait while too much is queued for a client that does not read.
+
+        Raises:
+            RpcFailedError: The message is too long.
+        """
         engine, stream_id = self._wire.engine, self.stream_id
+        payload, framing = message.SerializeToString(), self._framing
+        framing.check(payload)
+        if framing.is_slow(payload):
+            framed = await trio.to_thread.run_sync(framing.frame, payload)
+        else:
+            framed = framing.frame(payload)
         if not self._headers_sent:
             engine.respond(stream_id, self.initial_headers())
-        engine.send(stream_id, frame_message(message.SerializeToString()))
+        engine.send(stream_id, framed)
         self._wire.wake()
         if engine.queued(stream_id) > self._wire.pressure.high_water:
             await self._wire.pressure.wait(stream_id)

@@ -32,7 +32,7 @@ from entrypoints.grpc.transport.engine import (
 from entrypoints.grpc.transport.farewell import Farewell
 from entrypoints.grpc.transport.headers import Rejection, status_trailers
 from entrypoints.grpc.transport.limits import Limits, head_within
-from entrypoints.grpc.transport.messages import MessageReader
+from entrypoints.grpc.transport.messages import MessageReader, MessageWriter
 from entrypoints.grpc.transport.pressure import Pressure
 from entrypoints.grpc.transport.vigil import Due, Vigil
 from entrypoints.grpc.transport.watch import Watch
@@ -73,14 +73,15 @@ class Connection:
     pressure: Pressure = attrs.field(init=False)
     _farewell: Farewell = attrs.field(init=False)
     _watching: Watch = attrs.field(init=False)
+    _framings: tuple[MessageWriter, MessageWriter] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Say who we are, and begin the watch."""
         self.engine.start()
         self._vigil = Vigil(self.limits.times, trio.current_time())
         self._writer = Writer(self._stream, self.engine, self._vigil, self.budget)
-        high_water, max_queued = self.limits.high_water, self.limits.max_queued
-        self.pressure = Pressure(self.engine, self._writer, self.budget, high_water, max_queued)
+        self._framings = self.limits.framings
+        self.pressure = Pressure(self.engine, self._writer, self.budget, self.limits)
         self._farewell = Farewell(self.engine, self._vigil)
         self._watching = Watch(
             self._vigil,
@@ -217,6 +218,7 @@ class Connection:
             trio.CancelScope(deadline=deadline),
             self,
             MessageReader(self.limits.max_message, head.encoding),
+            self._framings[head.takes_gzip],
         )
         if event.ended:
             call.input_over()

@@ -15,10 +15,12 @@ class Draining:
     """The server's way out: running, then draining, then in a hurry.
 
     Attributes:
+        serving: Whether connections have ever been accepted.
         served: Calls that ended by themselves since the way out began.
         cut: Calls that were cut.
     """
 
+    serving: bool = False
     served: int = 0
     cut: int = 0
     _begun: trio.Event = attrs.field(factory=trio.Event)

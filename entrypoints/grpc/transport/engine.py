@@ -108,7 +108,8 @@ class EngineLimits:
         max_frame: Largest frame payload taken, in bytes.
         max_header_list: Largest header list a peer is told to send, in bytes
             (`header_list_size`). The same slack holds.
-        resets: Streams a client may reset that were not answered.
+        resets: Streams a client may reset that were not answered; the burst is never
+            below twice `max_streams`.
         control: Control frames from a client beyond what its reading explains.
     """
 
@@ -125,7 +126,9 @@ def frame_meter(client: bool, limits: EngineLimits) -> FrameMeter:
     """Return what an engine counts its peer's frames with."""
     if client:
         return FrameMeter.of_server(limits.max_frame)
-    return FrameMeter.of_client(limits.max_frame, limits.resets, limits.control)
+    # Who may have so many calls may give them all up at once, and do it again with the next ones.
+    resets = attrs.evolve(limits.resets, burst=max(limits.resets.burst, 2 * limits.max_streams))
+    return FrameMeter.of_client(limits.max_frame, resets, limits.control)
 
 
 class Engine(Protocol):

@@ -16,13 +16,11 @@ import attrs
 from purerpc import StatusCode
 
 from entrypoints.grpc.transport.engine import Headers
+from entrypoints.grpc.transport.timeouts import read_timeout
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 """Pairs in the order received; a name that ends in ``-bin`` has bytes, any other has text."""
 
-_UNIT_S: Mapping[str, float] = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_MAX_TIMEOUT_DIGITS = 8
-_LONGEST_S = 99_999_999 * 3600.0
 _KNOWN_ENCODINGS = frozenset({"identity", "gzip", "deflate"})
 _RESERVED = frozenset({"content-type", "te", "user-agent", "connection", "transfer-encoding"})
 
@@ -36,6 +34,7 @@ class CallHead:
         metadata: May hold secrets, so that a repr shows only its names.
         timeout_s: From the moment the headers came in; ``None``: no deadline.
         encoding: How messages with the compressed flag are compressed.
+        takes_gzip: Whether answers may be.
     """
 
     service: str
@@ -43,6 +42,7 @@ class CallHead:
     metadata: Metadata = attrs.field(repr=lambda pairs: str([name for name, _ in pairs]))
     timeout_s: float | None = None
     encoding: str = "identity"
+    takes_gzip: bool = False
 
 
 @attrs.frozen
@@ -144,32 +144,13 @@ def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | 
         metadata=metadata,
         timeout_s=timeout_s,
         encoding=encoding,
+        takes_gzip=_names_gzip(fields.get(b"grpc-accept-encoding", b"")),
     )
 
 
-def read_timeout(value: bytes) -> float | None:
-    """Return a grpc-timeout in seconds; None if it is malformed."""
-    text = value.decode("ascii", "replace")
-    digits, unit = text[:-1], text[-1:]
-    if unit not in _UNIT_S or not digits.isascii() or not digits.isdigit():
-        return None
-    return int(digits) * _UNIT_S[unit] if len(digits) <= _MAX_TIMEOUT_DIGITS else None
-
-
-def write_timeout(timeout_s: float) -> bytes:
-    """Return a grpc-timeout of at most 8 digits, as fine as they allow, never longer than asked for."""
-    for unit, factor in (
-        ("n", 1e9),
-        ("u", 1e6),
-        ("m", 1e3),
-        ("S", 1.0),
-        ("M", 1 / 60),
-        ("H", 1 / 3600),
-    ):
-        count = int(min(max(timeout_s, 0.0), _LONGEST_S) * factor)
-        if count < 10**_MAX_TIMEOUT_DIGITS:
-            return b"%d%s" % (count, unit.encode())
-    raise AssertionError("hours hold the longest")
+@functools.lru_cache(maxsize=256)
+def _names_gzip(accepted: bytes) -> bool:
+    return b"gzip" in [each.strip() for each in accepted.split(b",")]
 
 
 def _metadata_pairs(name: bytes, value: bytes) -> list[tuple[str, str | bytes]] | None:

@@ -5,6 +5,7 @@ from purerpc import StatusCode
 
 from entrypoints.grpc.transport.engine import EngineLimits, Headers, header_list_size
 from entrypoints.grpc.transport.headers import CallHead, Rejection, read_head
+from entrypoints.grpc.transport.messages import MessageWriter
 from entrypoints.grpc.transport.vigil import Times
 
 
@@ -32,6 +33,11 @@ class Limits:
     compress_from: int | None = None
     high_water: int = 256 * 1024
     max_queued: int = 4 * 1024 * 1024
+
+    @property
+    def framings(self) -> tuple[MessageWriter, MessageWriter]:
+        """How messages are framed for clients that do not take gzip, and for those that do."""
+        return MessageWriter(self.max_answer), MessageWriter(self.max_answer, self.compress_from)
 
 
 def head_within(limits: Limits, headers: Headers) -> CallHead | Rejection:

@@ -18,9 +18,52 @@ PREFIX_SIZE = _PREFIX.size
 _WINDOW_BITS: Mapping[str, int] = {"gzip": 31, "deflate": 15}
 
 
+# The higher levels of zlib take several times as long and save little more.
+_LEVEL = 1
+# From here on compressing takes longer than other calls should have to wait.
+_SLOW_SIZE = 128 * 1024
+
+
 def frame_message(payload: bytes) -> bytes:
     """Return `payload` with its prefix, uncompressed."""
     return _PREFIX.pack(0, len(payload)) + payload
+
+
+@attrs.frozen
+class MessageWriter:
+    """Turns messages into body bytes.
+
+    Attributes:
+        max_size: Longest message, before compression, in bytes.
+        gzip_from: Shortest message that is compressed, in bytes; None: none is.
+    """
+
+    max_size: int = 16 * 1024 * 1024
+    gzip_from: int | None = None
+
+    def check(self, payload: bytes) -> None:
+        """Refuse what is too long.
+
+        Raises:
+            RpcFailedError: It is.
+        """
+        if len(payload) > self.max_size:
+            raise _failed(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"the answer has a message of {len(payload)} bytes, longer than {self.max_size}",
+            )
+
+    def is_slow(self, payload: bytes) -> bool:
+        """Return whether `frame` holds up the event loop."""
+        return self.gzip_from is not None and len(payload) >= max(self.gzip_from, _SLOW_SIZE)
+
+    def frame(self, payload: bytes) -> bytes:
+        """Return `payload` with its prefix, compressed if that is asked for and makes it shorter."""
+        if self.gzip_from is not None and len(payload) >= self.gzip_from:
+            packed = zlib.compress(payload, _LEVEL, _WINDOW_BITS["gzip"])
+            if len(packed) < len(payload):
+                return _PREFIX.pack(1, len(packed)) + packed
+        return _PREFIX.pack(0, len(payload)) + payload
 
 
 @attrs.frozen

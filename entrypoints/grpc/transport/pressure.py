@@ -5,6 +5,7 @@ import trio
 
 from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.engine import Engine
+from entrypoints.grpc.transport.limits import Limits
 from entrypoints.grpc.transport.writer import Writer
 
 
@@ -15,17 +16,16 @@ class Pressure:
     _engine: Engine
     _writer: Writer
     _budget: Budget
-    _high_water: int
-    _max_queued: int
+    _limits: Limits
     _blocked: dict[int, trio.Event] = attrs.field(factory=dict)
 
     @property
     def high_water(self) -> int:
         """Bytes queued on a stream above which its handler waits, now."""
         budget = self._budget
-        if self._writer.held > self._max_queued or budget.held_out > budget.max_out:
+        if self._writer.held > self._limits.max_queued or budget.held_out > budget.max_out:
             return 0
-        return self._high_water
+        return self._limits.high_water
 
     async def wait(self, stream_id: int) -> None:
         """Wait until less than half the high-water mark is queued on the stream."""

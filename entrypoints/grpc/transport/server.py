@@ -81,6 +81,7 @@ class Server:
                 async with trio.open_nursery() as accepting:
                     for each in listeners:
                         accepting.start_soon(accept_forever, each, connections, serve)
+                    self.draining.serving = True
                     task_status.started(listeners[0].address)
                     await self.draining.wait()
                     accepting.cancel_scope.cancel()

@@ -94,7 +94,7 @@ class Vigil:
         )
 
     def _keepalive(self) -> tuple[float, Due]:
-        if self.pinged_s >= self.read_s:
+        if self.pinged_s > self.read_s:
             return self.pinged_s + self.times.keepalive_timeout_s, Due.ABANDON
         return self.read_s + self.times.keepalive_s, Due.PING
 

@@ -14,11 +14,10 @@ from entrypoints.grpc.transport.headers import (
     Rejection,
     read_head,
     read_status,
-    read_timeout,
     status_trailers,
     write_metadata,
-    write_timeout,
 )
+from entrypoints.grpc.transport.timeouts import read_timeout, write_timeout
 from tests.support.grpc_play import request_headers
 
 NAMES = st.text(string.ascii_lowercase + string.digits + "-_.", min_size=1, max_size=20).filter(
@@ -104,6 +103,7 @@ def test_the_head_says_what_was_asked() -> None:
         metadata=(("x", "y"),),
         timeout_s=0.25,
         encoding="gzip",
+        takes_gzip=True,
     )
 
 
