@@ -31,8 +31,9 @@ def obstacle(error: BaseException) -> Obstacle | None:
 _TABLE: tuple[tuple[tuple[type[BaseException], ...], Obstacle], ...] = (
     ((socket.gaierror,), Obstacle.NAME),
     ((ssl.SSLCertVerificationError,), Obstacle.CERTIFICATE),
-    ((ssl.SSLError,), Obstacle.TLS),
+    # Before TLS: a handshake that was waited for in vain leaves an SSLError behind too.
     ((httpx.ConnectTimeout,), Obstacle.TIMEOUT),
+    ((ssl.SSLError,), Obstacle.TLS),
     ((ConnectionRefusedError,), Obstacle.REFUSED),
     ((httpx.ConnectError, httpx.ProxyError), Obstacle.UNREACHABLE),
 )

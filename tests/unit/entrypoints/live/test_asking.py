@@ -51,12 +51,27 @@ def compatible(base_url: str, *models: str, key: str = GOOD) -> Way:
     return found
 
 
+async def blunt(stream: trio.abc.Stream) -> None:
+    """Speak HTTP to whoever greets in TLS."""
+    await stream.receive_some()
+    await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def silent(stream: trio.abc.Stream) -> None:
+    """Say nothing."""
+    await trio.sleep_forever()
+
+
 async def verdict_on(
-    way: Way, tls: ssl.SSLContext | None = None, *, spend: bool = False
+    way: Way,
+    tls: ssl.SSLContext | None = None,
+    *,
+    spend: bool = False,
+    connect_s: float = 5.0,
 ) -> Verdict:
     async with open_transport(connect=SocketConnect(tls)) as transport:
         prove = partial(spend_a_token, way=way, transport=transport, connect_s=5.0)
-        return await ask_http(way, transport, 5.0, prove if spend else say_unproved)
+        return await ask_http(way, transport, connect_s, prove if spend else say_unproved)
 
 
 KINDS: Mapping[str, tuple[Mapping[str, Any], str, tuple[str, ...]]] = {
@@ -155,10 +170,13 @@ async def test_what_stands_in_the_way_is_told_apart() -> None:
         assert untrusted.address == Obstacle.CERTIFICATE
         ca.configure_trust(trusting)
         assert (await verdict_on(compatible(f"https://localhost:{port}/v1"), trusting)).good
-    async with serving(Lists(model_lists.OPENAI).handler) as port:
+    async with serving(blunt) as port:
         plain = await verdict_on(compatible(f"https://localhost:{port}/v1"), trusting)
     assert plain.address == Obstacle.TLS
-    for verdict in (refused, unnamed, untrusted, plain):
+    async with serving(silent) as port:
+        mute = await verdict_on(compatible(f"https://localhost:{port}/v1"), trusting, connect_s=0.2)
+    assert mute.address == Obstacle.TIMEOUT
+    for verdict in (refused, unnamed, untrusted, plain, mute):
         assert not verdict.good
         assert verdict.address in verdict.problem
         assert verdict.key == "unknown"
