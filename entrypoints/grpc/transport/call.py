@@ -28,6 +28,7 @@ from entrypoints.grpc.transport.messages import (
     MessageReader,
     MessageWriter,
     Packed,
+    frame_message,
 )
 from entrypoints.grpc.transport.pressure import Pressure
 
@@ -163,11 +164,10 @@ class ServerCall:
         """
         engine, stream_id = self._wire.engine, self.stream_id
         payload, framing = message.SerializeToString(), self._framing
-        framing.check(payload)
-        if framing.is_slow(payload):
-            framed = await trio.to_thread.run_sync(framing.frame, payload)
+        if framing.gzip_from is None and len(payload) <= framing.max_size:
+            framed = frame_message(payload)
         else:
-            framed = framing.frame(payload)
+            framed = await self._framed(payload)
         if not self._headers_sent:
             engine.respond(stream_id, self.initial_headers())
         engine.send(stream_id, framed)
@@ -180,6 +180,12 @@ class ServerCall:
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
+
+    async def _framed(self, payload: bytes) -> bytes:
+        self._framing.check(payload)
+        if self._framing.is_slow(payload):
+            return await trio.to_thread.run_sync(self._framing.frame, payload)
+        return self._framing.frame(payload)
 
     async def receive(self, kind: type[M]) -> M | None:
         """Return the client's next message; None after its last.
@@ -199,7 +205,8 @@ class ServerCall:
         await trio.lowlevel.checkpoint_if_cancelled()
         packed = self._inbox.popleft()
         size = len(packed) + PREFIX_SIZE
-        self._hold(-size)
+        self._held -= size
+        self._wire.budget.held_in -= size
         self._acknowledge(min(self._unacknowledged, size))
         try:
             return kind.FromString(self._reader.unpacked(packed))
@@ -255,14 +262,16 @@ class ServerCall:
 
     def close(self) -> None:
         """Let go of all that was received, or the connection's window would leak; called at the end."""
-        self._hold(-self._held)
+        if self._held:
+            self._wire.budget.held_in -= self._held
+            self._held = 0
         self.release()
 
     def _hold(self, size: int) -> None:
         self._held += size
         budget = self._wire.budget
         budget.held_in += size
-        if size > 0 and budget.held_in > budget.max_in and self._reader.failure is None:
+        if budget.held_in > budget.max_in and self._reader.failure is None:
             self._reader.failure = ServiceFailure(
                 "the server holds too many unread requests", ErrorReason.SERVICE_OVERLOADED
             )

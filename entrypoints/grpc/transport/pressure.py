@@ -11,36 +11,45 @@ from entrypoints.grpc.transport.writer import Writer
 
 @attrs.define(eq=False)
 class Pressure:
-    """One connection's handlers that wait until less of theirs is queued."""
+    """One connection's handlers that wait until less of theirs is queued.
+
+    Attributes:
+        high_water: Bytes queued on a stream above which its handler waits, as of the last write: looked at
+            for every message, so it is no more than a number.
+    """
 
     _engine: Engine
     _writer: Writer
     _budget: Budget
     _limits: Limits
+    high_water: int = attrs.field(init=False)
     _blocked: dict[int, trio.Event] = attrs.field(factory=dict)
 
-    @property
-    def high_water(self) -> int:
-        """Bytes queued on a stream above which its handler waits, now."""
-        budget = self._budget
-        if self._writer.held > self._limits.max_queued or budget.held_out > budget.max_out:
-            return 0
-        return self._limits.high_water
+    def __attrs_post_init__(self) -> None:
+        """Begin with nothing queued."""
+        self.high_water = self._limits.high_water
 
     async def wait(self, stream_id: int) -> None:
         """Wait until less than half the high-water mark is queued on the stream."""
         self._writer.count()
+        self._measure()
         while self._engine.queued(stream_id) > self.high_water // 2:
             event = self._blocked.setdefault(stream_id, trio.Event())
             await event.wait()
 
     def look(self) -> None:
         """Let those go on whose part was written."""
+        self._measure()
         if self._blocked:
             enough = self.high_water // 2
             for stream_id in tuple(self._blocked):
                 if self._engine.queued(stream_id) <= enough:
                     self._blocked.pop(stream_id).set()
+
+    def _measure(self) -> None:
+        limits, budget = self._limits, self._budget
+        full = self._writer.held > limits.max_queued or budget.held_out > budget.max_out
+        self.high_water = 0 if full else limits.high_water
 
     def gone(self, stream_id: int) -> None:
         """Let the stream's handler see that it is gone."""

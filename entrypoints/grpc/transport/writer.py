@@ -51,8 +51,8 @@ class Writer:
             while True:
                 data = engine.take()
                 self.unwritten = len(data)
-                taken()
                 self.count()
+                taken()
                 if data:
                     await self._write(data)
                 elif engine.finished:

@@ -1,0 +1,124 @@
+"""Servers that are full, hold too much, or are restarted in turn, with grpcio's own clients."""
+
+import threading
+import time
+
+import grpc
+import pytest
+import trio
+from google.protobuf.wrappers_pb2 import BytesValue
+from purerpc import StatusCode
+
+from entrypoints.addresses import Address
+from entrypoints.grpc.transport.budget import Budget
+from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.draining import Draining
+from entrypoints.grpc.transport.engine import engine_factory
+from entrypoints.grpc.transport.listeners import Binding
+from entrypoints.grpc.transport.server import Server
+from tests.support.grpc_real import Stubs, in_thread, sync_channel
+from tests.support.grpc_service import Ends, dispatcher, payload
+
+MIB = 1024 * 1024
+
+
+async def echo(message: BytesValue, request: ServerCall) -> BytesValue:
+    await trio.sleep(0.002)
+    return message
+
+
+async def test_connections_above_the_limit_are_closed_at_once(engine: str) -> None:
+    server = Server(dispatcher({"Unary": echo}), engine_factory(engine), max_connections=2)
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(server.serve, Address("127.0.0.1", 0))
+
+        def play() -> None:
+            with sync_channel(address) as one, sync_channel(address) as two:
+                for channel in (one, two):
+                    Stubs.on(channel).unary(payload(b"hi"))
+                with sync_channel(address) as three:
+                    with pytest.raises(grpc.RpcError) as raised:
+                        Stubs.on(three).unary(payload(b"hi"), timeout=5)
+                    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+                Stubs.on(one).unary(payload(b"hi"))
+
+        await in_thread(play)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_holds_too_much_ends_what_would_make_it_more(engine: str) -> None:
+    budget, ends = Budget(max_in=2 * MIB), Ends()
+    server = Server(dispatcher({"Unary": echo}, ends), engine_factory(engine), budget=budget)
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(server.serve, Address("127.0.0.1", 0))
+
+        def play() -> None:
+            with sync_channel(address) as channel:
+                stubs = Stubs.on(channel)
+                # The test's own endings know no domain errors; the service's say SERVICE_OVERLOADED.
+                with pytest.raises(grpc.RpcError) as raised:
+                    stubs.unary(payload(bytes(3 * MIB)), timeout=10)
+                assert raised.value.code() is grpc.StatusCode.INTERNAL
+                assert len(stubs.unary(payload(bytes(MIB))).value) == MIB
+
+        await in_thread(play)
+        nursery.cancel_scope.cancel()
+    assert [str(each) for each in ends.errors] == ["the server holds too many unread requests"]
+    assert budget.held_in == 0
+
+
+async def test_servers_that_share_a_port_are_restarted_in_turn_and_no_call_is_lost(
+    engine: str,
+) -> None:
+    ends, over = Ends(), threading.Event()
+    errors: list[str] = []
+    done = 0
+
+    def caller(address: Address) -> None:
+        nonlocal done
+        while not over.is_set():
+            with sync_channel(address) as channel:
+                unary = Stubs.on(channel).unary
+                for _ in range(5):
+                    answered = None
+                    for attempt in range(20):
+                        try:
+                            answered = unary(payload(b"hi"), timeout=5)
+                            break
+                        except grpc.RpcError as error:
+                            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                                errors.append(f"{error.code()}: {error.details()}")
+                                break
+                            time.sleep(0.005 * (attempt + 1))
+                    if answered is None:
+                        errors.append("no answer, however often it was asked for")
+                    done += 1
+
+    def server() -> Server:
+        return Server(
+            dispatcher({"Unary": echo}, ends),
+            engine_factory(engine),
+            binding=Binding(reuse_port=True),
+            draining=Draining(),
+        )
+
+    async with trio.open_nursery() as nursery:
+        first = server()
+        address = await nursery.start(first.serve, Address("127.0.0.1", 0))
+        assert isinstance(address, Address)
+        running = [first, server()]
+        await nursery.start(running[1].serve, address)
+        async with trio.open_nursery() as callers:
+            for _ in range(6):
+                callers.start_soon(in_thread, lambda: caller(address))
+            for _ in range(6):
+                await trio.sleep(0.15)
+                # The new one comes first, as whoever restarts does it.
+                running.append(server())
+                await nursery.start(running[-1].serve, address)
+                running.pop(0).draining.begin()
+            over.set()
+        nursery.cancel_scope.cancel()
+    assert errors == []
+    assert done > 100
+    assert all(each is not None and each.code is StatusCode.OK for each in ends.statuses)
