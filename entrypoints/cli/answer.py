@@ -15,6 +15,7 @@ from entrypoints.cli.endings import one_line, shown
 from entrypoints.cli.output import Output
 from entrypoints.client.stream import Events
 from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.settings.money import usd
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -66,7 +67,10 @@ class Answer:
                 )
                 if known
             ]
-            parts.append(", ".join(counted) or "tokens unknown")
+            estimated = usage.source == pb.USAGE_SOURCE_ESTIMATED
+            parts.append((", ".join(counted) or "tokens unknown") + " (estimated)" * estimated)
+            if usage.HasField("cost_nano_usd"):
+                parts.append(f"${usd(usage.cost_nano_usd)}")
         if self.first_token_s is not None:
             parts.append(f"first token {self.first_token_s * 1000:.0f} ms")
         parts.append(f"total {time.perf_counter() - self._began:.2f} s")

@@ -33,6 +33,10 @@ kind = "scripted"
 hello = [{ say = "Hello" }, { say = " world" }]
 slow = [{ say = "Hello" }, { wait_s = 60.0 }, { say = " world" }]
 broken = [{ say = "Hello" }, { fail = { reason = "PROVIDER_OVERLOADED" } }]
+
+[prices."demo/hello"]
+input_usd = 0.0
+output_usd = 5.0
 """
 
 

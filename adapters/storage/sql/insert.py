@@ -98,9 +98,11 @@ class SqlSink:
 
     _engine: sa.Engine
     _connection: sa.Connection | None = None
+    _inserting: bool = False
 
     def insert(self, rows: Sequence[bytes], /) -> None:
         """See `adapters.storage.writing.sink.Sink`."""
+        self._inserting = True
         try:
             connection = self._connection
             if connection is None:
@@ -112,11 +114,14 @@ class SqlSink:
         except SQLAlchemyError as error:
             self.close()
             raise SinkAway(reason(error)) from None
+        finally:
+            self._inserting = False
 
     def interrupt(self) -> None:
         """See `adapters.storage.writing.sink.Sink`."""
         connection = self._connection
-        if connection is None:
+        # SQLite would remember it, and leave its log behind when the connection is closed.
+        if connection is None or not self._inserting:
             return
         # It may just have ended by itself.
         with suppress(SQLAlchemyError, OSError):

@@ -220,3 +220,12 @@ async def test_records_come_in_pages_each_once(url: str, tmp_path: Path) -> None
     async with open_account_at(url, tmp_path) as account:
         found = [each.request_id for each in await account.records()]
     assert sorted(found) == [each.request_id for each in records]
+
+
+def test_a_closed_account_is_one_file_that_can_be_copied(tmp_path: Path) -> None:
+    async def account_for_one() -> None:
+        async with open_account_at(f"sqlite:///{tmp_path}/usage.db", tmp_path) as account:
+            await account.log.append(record())
+
+    trio.run(account_for_one)
+    assert sorted(each.name for each in tmp_path.glob("usage.db*")) == ["usage.db"]
