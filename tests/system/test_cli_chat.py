@@ -39,7 +39,7 @@ def test_the_answer_is_on_stdout_and_its_usage_on_stderr(server: Running) -> Non
     assert (done.returncode, done.stdout) == (0, "Hello world\n")
     (usage,) = done.stderr.splitlines()
     assert usage.startswith("demo/hello | ")
-    assert "3 tokens out (estimated) | $0.000015 | first token" in usage
+    assert "1 tokens in, 2 tokens out | $0.00001 | first token" in usage
     assert "total" in usage
 
 
