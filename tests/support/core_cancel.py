@@ -92,24 +92,34 @@ class Cut(trio.abc.Instrument):
 Scenario = Callable[[Cut], Awaitable[None]]
 
 
-def cancel_at_every_await(scenario: Scenario, *, at_least: int) -> None:
+def _mock_clock() -> trio.abc.Clock:
+    return trio.testing.MockClock(autojump_threshold=0)
+
+
+def cancel_at_every_await(
+    scenario: Scenario,
+    *,
+    at_least: int,
+    clock: Callable[[], trio.abc.Clock | None] = _mock_clock,
+) -> None:
     """Run `scenario` cancelled at each of its steps, and once undisturbed.
 
     Args:
         scenario: Asserts by itself what must hold; is told by `Cut.done` whether it was cut.
         at_least: How many steps it surely has, so that a scenario that does nothing is found out.
+        clock: Of each run; one that gives None is for scenarios that speak with a real server, whose answers
+            no jump of a clock brings.
     """
     for when in When:
         steps = 0
-        while _cut_at(scenario, steps, when):
+        while _cut_at(scenario, steps, when, clock()):
             steps += 1
             assert steps < MOST_STEPS, "the scenario does not end"
         assert steps >= at_least, f"only {steps} steps were seen {when.value}"
 
 
-def _cut_at(scenario: Scenario, step: int, when: When) -> bool:
+def _cut_at(scenario: Scenario, step: int, when: When, clock: trio.abc.Clock | None) -> bool:
     cut = Cut(step, when)
-    clock = trio.testing.MockClock(autojump_threshold=0)
     try:
         trio.run(scenario, cut, clock=clock, instruments=[cut])
     except Exception as error:
