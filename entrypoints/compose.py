@@ -17,13 +17,14 @@ from adapters.local.embeddings import open_local_embeddings
 from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
-from adapters.storage.memory_limiter import MemoryLimiter
+from adapters.storage.memory_limiter import NothingSpent
 from domain.services.absent import Absent
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
 from entrypoints.account import open_account
+from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.prices import price_book
@@ -63,6 +64,7 @@ async def open_service(
     Raises:
         NotConfigured: The embedded model is to be loaded now, and cannot be.
         AccountUnusable: The account cannot be opened.
+        LimitsUnusable: Limits cannot be kept where the settings say.
 
     Resource handling:
         The block owns every connection and thread of the service. Calls end before it does.
@@ -76,7 +78,9 @@ async def open_service(
         transport = await stack.enter_async_context(
             open_transport(proxies=proxies_from_environment())
         )
-        limiter = MemoryLimiter(max_waiting=settings.limits.max_waiting)
+        limiter = await stack.enter_async_context(
+            open_limiter(settings.limits, environment, progress, NothingSpent())
+        )
         admitting = admission(settings.limits, limiter, price_book(settings))
         stacker = Stacker(
             settings, environment, transport, log, admitting, media_source(settings.media)

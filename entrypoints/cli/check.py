@@ -17,8 +17,10 @@ from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.exposure import exposed
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
+from entrypoints.limit_store import LimitsUnusable, redis_place
 from entrypoints.natives import NATIVES
 from entrypoints.settings.account import AccountSettings
+from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
@@ -32,7 +34,7 @@ def command(asked: argparse.Namespace) -> int:
     Raises:
         BadUsage: The configuration makes no sense.
         OperationFailed: No provider could answer anything, clients would refuse our certificate, or nothing
-            says where the account is.
+            says where the account or the limits are.
     """
     try:
         settings = load_settings(asked.config)
@@ -64,6 +66,7 @@ def _offline(settings: Settings) -> int:
     if warning is not None:
         print(f"note: {warning}")
     account = _account(settings.account, os.environ)
+    limits = _limits(settings.limits, os.environ)
     lacking = dict(_lacking(settings, os.environ))
     for name, what in lacking.items():
         if what:
@@ -75,6 +78,8 @@ def _offline(settings: Settings) -> int:
         raise OperationFailed("no provider can be called")
     if account is not None:
         raise OperationFailed(f"there is no account: {account}")
+    if limits is not None:
+        raise OperationFailed(f"limits cannot be kept: {limits}")
     print("the configuration is valid")
     return DONE
 
@@ -85,6 +90,16 @@ def _account(settings: AccountSettings, environment: Mapping[str, str]) -> str |
         print(one_line(f"account: {without_users(database_url(settings, environment))}"))
     except AccountUnusable as error:
         return str(error)
+    return None
+
+
+def _limits(settings: LimitSettings, environment: Mapping[str, str]) -> str | None:
+    """Say where limits are kept, if others share them; return what that lacks."""
+    if settings.store == "redis":
+        try:
+            print(one_line(f"limits: {redis_place(settings, environment)}"))
+        except LimitsUnusable as error:
+            return str(error)
     return None
 
 

@@ -30,6 +30,7 @@ from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.listeners import CannotListen
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import caller_table
+from entrypoints.limit_store import LimitsUnusable
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.tree import Settings
@@ -52,7 +53,7 @@ def command(asked: argparse.Namespace) -> int:
     try:
         with single_error_unwrapped():
             trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file, draining)
-    except AccountUnusable as error:
+    except (AccountUnusable, LimitsUnusable) as error:
         raise OperationFailed(str(error)) from error
     logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
     return DONE
