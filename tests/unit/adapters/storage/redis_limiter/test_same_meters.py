@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.storage.redis_limiter.claims import name_of
-from adapters.storage.redis_limiter.scripts import ANNOUNCE, SETTLE, TAKE, Script
+from adapters.storage.redis_limiter.scripts import ANNOUNCE, SEED, SETTLE, TAKE, Script
 from domain.policy.limits import METERS, Limit, LimitKind
-from domain.policy.meters import Meter, Moment
+from domain.policy.meters import DAY, MONTH, Meter, Moment
 from tests.support.redis import RedisServer
 
 LIMITS = (
-    Limit("caller:a", LimitKind.PARALLEL_CALLS, 3),
+    Limit("caller:a", LimitKind.PARALLEL_CALLS, 1),
     Limit("caller:a", LimitKind.TOKENS_PER_MINUTE, 1_000),
     Limit("caller:a", LimitKind.REQUESTS_PER_MINUTE, 7),
     Limit("caller:a", LimitKind.BUDGET_PER_DAY, 10**10),
@@ -85,17 +85,21 @@ class Settle:
 
 
 AFTER = st.one_of(
-    st.integers(0, 2_000_000), st.integers(0, 90_000_000), st.integers(0, 40 * DAY_US)
+    st.just(0), st.integers(0, 2_000_000), st.integers(0, 90_000_000), st.integers(0, 40 * DAY_US)
 )
 TAKES = st.builds(
     Take,
     AFTER,
     st.frozensets(st.integers(0, len(LIMITS) - 1), min_size=1),
-    st.integers(0, 100),
+    st.sampled_from([0, 1, 30, 50, 100]),
     st.sampled_from([0, 1, 10**6, 10**8]),
     st.sampled_from([0, 0, 0, 1, 50]),
 )
-STEPS = st.lists(st.one_of(TAKES, st.builds(Settle, AFTER, st.integers(0, 130))), max_size=25)
+STEPS = st.lists(
+    st.one_of(TAKES, st.builds(Settle, AFTER, st.sampled_from([0, 30, 50, 100, 130]))),
+    min_size=1,
+    max_size=40,
+)
 
 
 @attrs.define
@@ -172,7 +176,7 @@ def redis(redis_server: RedisServer) -> Iterator[_Redis]:
         yield _Redis(made)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(began_s=st.integers(1_700_000_000, 4_000_000_000), steps=STEPS)
 def test_the_scripts_decide_as_the_meters_do(
     redis: _Redis, began_s: int, steps: Sequence[Take | Settle]
@@ -186,3 +190,38 @@ def test_the_scripts_decide_as_the_meters_do(
             both.take(step)
         else:
             both.settle(step)
+
+
+@settings(max_examples=30, deadline=None)
+@given(holds_us=st.lists(st.integers(0, 20_000_000), min_size=1, max_size=6))
+def test_a_place_is_promised_by_how_long_the_last_ones_were_held(
+    redis: _Redis, holds_us: Sequence[int]
+) -> None:
+    redis.empty()
+    both = _Both(redis, 1_700_000_000_000_000)
+    redis.run(ANNOUNCE, both.now_us)
+    place = Take(0, frozenset({0}), 1, 0, 0)
+    for hold_us in holds_us:
+        both.take(place)
+        both.now_us += hold_us
+        both.take(place)
+        both.settle(Settle(0, 0))
+    both.take(place)
+    both.take(place)
+    both.take(place)
+
+
+@settings(max_examples=100, deadline=None)
+@given(now_s=st.integers(1_600_000_000, 7_000_000_000))
+def test_periods_begin_when_they_begin(redis: _Redis, now_s: int) -> None:
+    redis.empty()
+    redis.run(ANNOUNCE, now_s * 1_000_000)
+    for name, period in (("day", DAY), ("month", MONTH)):
+        limit = f"{name}:caller:a"
+        # What is told of another period counts for nothing.
+        redis.run(SEED, now_s * 1_000_000, limit, period.start_s(now_s) - 86_400, 7)
+        redis.run(SEED, now_s * 1_000_000, limit, period.start_s(now_s), 5)
+        redis.run(SEED, now_s * 1_000_000, limit, period.start_s(now_s), 3)
+        spent = redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 2, 0, 0)
+        assert spent == [b"refused", 0, 1, 0]
+        assert redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 1, 0, 0) == [b"taken"]
