@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapters.storage.memory_limiter import NothingSpent
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from adapters.storage.memory_usage_query import MemoryUsageQuery
 from entrypoints.credentials import VARIABLE
 from entrypoints.settings.account import AccountSettings
+from ports.spending import Spending
 from ports.usage_log import UsageLog
 from ports.usage_query import UsageQuery
 
@@ -33,11 +35,13 @@ class Account:
         log: Takes records.
         query: Answers questions about them.
         database: Where it is kept; ``None``: in memory.
+        spending: Tells what was spent before; an account in memory begins now.
     """
 
     log: UsageLog
     query: UsageQuery
     database: "Database | None" = None
+    spending: Spending = NothingSpent()
 
 
 @asynccontextmanager
@@ -62,6 +66,7 @@ async def open_account(
     # They take a third of a second to import: only where they are needed.
     from adapters.storage.sql.database import DatabaseUnusable, open_database
     from adapters.storage.sql.insert import SqlSink
+    from adapters.storage.sql.spending import SqlSpending
     from adapters.storage.sql.usage_query import SqlUsageQuery
     from adapters.storage.writing.bounds import WriterBounds
     from adapters.storage.writing.journal import JournalUnusable
@@ -84,7 +89,8 @@ async def open_account(
         async with opened as database:
             with closing(SqlSink(database.engine)) as sink:
                 async with open_log(sink, journal, settings.journal_bytes, bounds, tell) as log:
-                    yield Account(log, SqlUsageQuery(database), database)
+                    query = SqlUsageQuery(database)
+                    yield Account(log, query, database, SqlSpending(query))
     except (DatabaseUnusable, JournalUnusable) as error:
         raise AccountUnusable(str(error)) from None
 

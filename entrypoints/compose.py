@@ -37,6 +37,7 @@ from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
 from ports.media_source import MediaSource
 from ports.provider import Provider
+from ports.spending import Spending
 from ports.usage_log import UsageLog
 
 
@@ -71,15 +72,18 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         log = usage_log
+        spending: Spending = NothingSpent()
         if log is None:
             # First, so that it is open until every record is written.
-            account = open_account(settings.account, environment, progress)
-            log = (await stack.enter_async_context(account)).log
+            account = await stack.enter_async_context(
+                open_account(settings.account, environment, progress)
+            )
+            log, spending = account.log, account.spending
         transport = await stack.enter_async_context(
             open_transport(proxies=proxies_from_environment())
         )
         limiter = await stack.enter_async_context(
-            open_limiter(settings.limits, environment, progress, NothingSpent())
+            open_limiter(settings.limits, environment, progress, spending)
         )
         admitting = admission(settings.limits, limiter, price_book(settings))
         stacker = Stacker(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from adapters.storage.memory_limiter import MemoryLimiter
+from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from adapters.storage.redis_limiter.address import RedisAddress, redis_address
 from adapters.storage.refusing_limiter import RefusingLimiter
 from domain.services.groups import single_error_unwrapped
@@ -65,6 +65,17 @@ async def open_limiter(
             address, meanwhile=meanwhile, spending=spending, tell=tell, bounds=bounds
         ) as limiter:
             yield limiter
+
+
+async def redis_silence(settings: LimitSettings, environment: Mapping[str, str]) -> str | None:
+    """Return why the Redis that limits are kept in does not answer; None: it does, or there is none.
+
+    Raises:
+        LimitsUnusable: Nothing says where it is, or there is nothing to speak to it with.
+    """
+    told: list[str] = []
+    async with open_limiter(settings, environment, told.append, NothingSpent()):
+        return told[0] if told else None
 
 
 def redis_place(settings: LimitSettings, environment: Mapping[str, str]) -> RedisAddress:

@@ -16,9 +16,11 @@ import anyio
 from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed, one_line
 from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.table import print_table
+from entrypoints.limit_store import LimitsUnusable, redis_silence
 from entrypoints.live.asking import ask_all
 from entrypoints.live.verdict import Verdict
 from entrypoints.live.whom import Proof, for_a_token, for_nothing, open_askings
+from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.tree import Settings
 
 PATIENCE_S = 60.0
@@ -28,7 +30,7 @@ def check(settings: Settings, asked: argparse.Namespace) -> int:
     """Ask each provider of `settings`, and print a row for each.
 
     Raises:
-        OperationFailed: One of them cannot be called.
+        OperationFailed: One of them cannot be called, or limits are kept in a Redis that does not answer.
     """
     verdicts = verdicts_on(settings, "", for_a_token if asked.spend else for_nothing)
     if verdicts is None:
@@ -39,8 +41,21 @@ def check(settings: Settings, asked: argparse.Namespace) -> int:
     else:
         _print(verdicts)
     sys.stdout.flush()
+    _check_limits(settings.limits)
     fail_for(verdicts)
     return DONE
+
+
+def _check_limits(settings: LimitSettings) -> None:
+    if settings.store != "redis":
+        return
+    try:
+        silence = anyio.run(redis_silence, settings, os.environ, backend="trio")
+        print(one_line(f"limits: {silence or 'good'}"), file=sys.stderr, flush=True)
+    except LimitsUnusable as error:
+        silence = f"limits cannot be kept: {error}"
+    if silence:
+        raise OperationFailed(silence)
 
 
 def verdicts_on(settings: Settings, only: str, proof: Proof) -> Sequence[Verdict] | None:

@@ -84,3 +84,25 @@ def test_options_of_live_alone_are_bad_usage() -> None:
         done = run(*words)
         assert done.returncode == 2, done
         assert "--live" in done.stderr
+
+
+def test_a_redis_that_does_not_answer_is_1(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        """
+[local]
+enabled = false
+[providers.play]
+kind = "scripted"
+models = { hello = [{ say = "Hello" }] }
+[limits]
+store = "redis"
+redis_url = "redis://127.0.0.1:1"
+"""
+    )
+    done = run("check", "--live", f"--config={file}")
+    assert done.returncode == 1
+    assert "limits: Redis at redis://127.0.0.1:1/0 is away" in done.stderr
+    done = run("check", f"--config={file}")
+    assert done.returncode == 0
+    assert "limits: redis://127.0.0.1:1/0" in done.stdout

@@ -10,7 +10,7 @@ from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from domain.model.errors import ErrorReason, LimitExceeded
 from domain.policy.limits import SERVICE, Limit, LimitKind, Need
 from entrypoints.cli.in_force import in_force
-from entrypoints.limit_store import LimitsUnusable, open_limiter, redis_place
+from entrypoints.limit_store import LimitsUnusable, open_limiter, redis_place, redis_silence
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.loading import SettingsError, load_settings, structure
 from entrypoints.settings.tree import Settings
@@ -113,3 +113,21 @@ async def test_while_redis_is_away_calls_go_as_was_chosen(away: str) -> None:
             with pytest.raises(LimitExceeded):
                 async with books.reserved((ONE,), Need(), 0):
                     raise AssertionError
+
+
+async def test_whether_redis_answers_is_said_without_its_password(redis_url: str) -> None:
+    assert await redis_silence(limits(), {}) is None
+    there = {"LLMSERVICE_REDIS_URL": redis_url}
+    assert await redis_silence(limits(store="redis"), there) is None
+    there = {"LLMSERVICE_REDIS_URL": "redis://:s3cret@127.0.0.1:1"}
+    silence = await redis_silence(limits(store="redis"), there)
+    assert silence is not None
+    assert "redis://127.0.0.1:1/0 is away" in silence
+    assert "s3cret" not in silence
+    # It knows no such user.
+    there = {"LLMSERVICE_REDIS_URL": redis_url.replace("//", "//nobody:s3cret@")}
+    silence = await redis_silence(limits(store="redis"), there)
+    assert silence is not None
+    assert "is away: " in silence
+    assert "invalid username-password" in silence.lower()
+    assert "s3cret" not in silence
