@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from loguru import logger
+
 from adapters.http.media import HttpMedia
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
@@ -18,7 +20,9 @@ from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
 from adapters.storage.memory_limiter import NothingSpent
+from domain.policy.drain import DrainBounds
 from domain.services.absent import Absent
+from domain.services.drains import open_drains
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
@@ -28,6 +32,7 @@ from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.prices import price_book
+from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NativeSettings
@@ -68,7 +73,8 @@ async def open_service(
         LimitsUnusable: Limits cannot be kept where the settings say.
 
     Resource handling:
-        The block owns every connection and thread of the service. Calls end before it does.
+        The block owns every connection and thread of the service. Calls end before it does; what is read on
+        for the account alone has as long as a server gives to calls when it goes away.
     """
     async with AsyncExitStack() as stack:
         log = usage_log
@@ -86,17 +92,24 @@ async def open_service(
             open_limiter(settings.limits, environment, progress, spending)
         )
         admitting = admission(settings.limits, limiter, price_book(settings))
-        stacker = Stacker(
-            settings, environment, transport, log, admitting, media_source(settings.media)
-        )
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
         providers: dict[str, Provider] = {}
         embeddings: dict[str, EmbeddingProvider | None] = {}
+        local = None
         if settings.local.enabled:
-            providers["local"] = await _local(stacker, stack, progress)
+            local = await _local(settings.local, stack, progress)
             embeddings["local"] = await _local_embeddings(
                 settings.local, embedding, stack, progress
             )
+        # After all that an answer needs on its way, which is so still there while it is read on.
+        drains = await stack.enter_async_context(
+            open_drains(drain_bounds(settings.drain), settings.grpc.drain_grace_s, _told_of)
+        )
+        stacker = Stacker(
+            settings, environment, transport, log, admitting, drains, media_source(settings.media)
+        )
+        if local is not None:
+            providers["local"] = local if isinstance(local, Absent) else stacker.timed(local)
         offered = {
             kind: NativeSettings(kind=kind) for kind, each in NATIVES.items() if each.offered
         }
@@ -106,19 +119,19 @@ async def open_service(
         for provider in providers.values():
             if isinstance(provider, Absent):
                 progress(f"{provider.remedy}; until then it cannot be called")
-        yield Service(Routed(providers), EmbeddingRouted(embeddings))
+        yield Service(Routed(providers), EmbeddingRouted(embeddings), drains)
 
 
 async def _local(
-    stacker: Stacker, stack: AsyncExitStack, progress: Callable[[str], None]
+    settings: LocalSettings, stack: AsyncExitStack, progress: Callable[[str], None]
 ) -> Provider:
-    config = local_config(stacker.settings.local)
+    config = local_config(settings)
     remedy = missing(config)
     if remedy is not None:
         return Absent("local", remedy)
 
     tell = _teller(progress, "")
-    return stacker.timed(await stack.enter_async_context(open_local(config, progress=tell)))
+    return await stack.enter_async_context(open_local(config, progress=tell))
 
 
 async def _local_embeddings(
@@ -143,6 +156,17 @@ def _teller(progress: Callable[[str], None], use: str) -> Callable[[Loading | Lo
             progress(f"the embedded model {event.model} is loaded{use}, in {event.load_s:.1f} s")
 
     return tell
+
+
+def _told_of(error: Exception) -> None:
+    logger.opt(exception=error).error("an answer whose caller is gone failed: this is a bug")
+
+
+def drain_bounds(settings: DrainSettings) -> DrainBounds:
+    """Return `settings` in the words of the core."""
+    return DrainBounds(
+        max_streams=settings.max_streams, max_s=settings.max_s, max_bytes=settings.max_bytes
+    )
 
 
 def media_source(settings: MediaSettings) -> MediaSource | None:

@@ -8,10 +8,13 @@ import httpx
 from adapters.http.chat_model import HttpChatModel
 from adapters.http.exchange import HttpBounds
 from adapters.scripted.provider import Scripted
+from domain.model.chat import OnDisconnect
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
 from domain.services.deadline import Timed
+from domain.services.drained import Drained
+from domain.services.drains import Drains
 from domain.services.inlined import Inlined
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
@@ -33,6 +36,7 @@ class Stacker:
         transport: Towards the providers; whoever opened it closes it.
         log: Takes the records; whoever opened it closes it.
         admission: Lets calls in.
+        drains: Where answers are read on whose callers are gone; whoever opened it closes it.
         media: Where media come from that a provider does not fetch; ``None``: from nowhere.
     """
 
@@ -41,17 +45,22 @@ class Stacker:
     transport: httpx.AsyncBaseTransport
     log: UsageLog
     admission: Admission
+    drains: Drains
     media: MediaSource | None = None
 
     def provider(self, name: str, configured: ProviderSettings) -> Provider:
         """Return the provider called `name`; `Absent` where a key or an address is missing."""
         if isinstance(configured, ScriptedSettings):
             scripted = Scripted(name=name, scripts=configured.models)
-            return self.timed(scripted)
+            return self.timed(scripted, OnDisconnect(configured.on_disconnect))
         found = way_to(name, configured, self.environment)
-        return found if isinstance(found, Absent) else self._http(found)
+        if isinstance(found, Absent):
+            return found
+        return self._http(found, OnDisconnect(configured.on_disconnect))
 
-    def timed(self, provider: Provider) -> Provider:
+    def timed(
+        self, provider: Provider, on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    ) -> Provider:
         """Return `provider`, which keeps no time itself, timed and settled."""
         settled = Settled(
             Timed(provider, self._patience),
@@ -59,12 +68,16 @@ class Stacker:
             self.log,
             prices=self.admission.prices,
         )
-        return self._admitted(provider, settled)
+        return self._admitted(provider, settled, on_disconnect)
 
-    def _admitted(self, provider: Provider, settled: ChatModel) -> Provider:
-        return Stacked(provider, Admitted(settled, provider, self.admission))
+    def _admitted(
+        self, provider: Provider, settled: ChatModel, on_disconnect: OnDisconnect
+    ) -> Provider:
+        admitted = Admitted(settled, provider, self.admission)
+        # Outermost: what is read on holds its limits until its end.
+        return Stacked(provider, Drained(admitted, self.drains, on_disconnect))
 
-    def _http(self, way: Way) -> Provider:
+    def _http(self, way: Way, on_disconnect: OnDisconnect) -> Provider:
         timeouts = self.settings.timeouts
         model = HttpChatModel(
             codec=way.codec,
@@ -80,7 +93,7 @@ class Stacker:
             credential_alias=way.alias,
             prices=self.admission.prices,
         )
-        return self._admitted(model, self._inlined(settled, way))
+        return self._admitted(model, self._inlined(settled, way), on_disconnect)
 
     def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
         # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.

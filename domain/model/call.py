@@ -1,12 +1,14 @@
 """One call: a request with its identity, and the ledger of what was tried for it."""
 
 import secrets
+from collections.abc import Callable
 from enum import StrEnum
 
 import attrs
 
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.chat import ChatRequest
+from domain.model.errors import ErrorReason
 from domain.model.usage import Attempt
 
 
@@ -25,11 +27,15 @@ class Ledger:
         attempts: Oldest first, settled or served.
         queued_s: How long the call has waited for its limits, in seconds.
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
+        left: Why the caller is gone, if its answer is read on for the account alone.
+        asked: Called when a provider is about to be asked, if anybody wants to know.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
     queued_s: float = 0.0
     drained: bool = False
+    left: ErrorReason | None = None
+    asked: Callable[[], None] | None = None
 
 
 def new_request_id() -> str:

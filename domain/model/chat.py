@@ -189,6 +189,13 @@ class Timeouts:
     idle_s: float | None = None
 
 
+class OnDisconnect(StrEnum):
+    """What becomes of an answer whose caller leaves before its end."""
+
+    CANCEL = "cancel"
+    DRAIN = "drain"
+
+
 class UnsupportedParams(StrEnum):
     """What happens to a parameter that the model does not take."""
 
@@ -210,6 +217,7 @@ class ChatRequest:
         stop: Sequences that end the answer and are not part of it.
         presence_penalty: In [-2, 2].
         frequency_penalty: In [-2, 2].
+        on_disconnect: What becomes of the answer if the caller leaves; ``None`` is the provider's default.
         labels: Attribution, kept with the usage record: at most 16; keys at
             most 64 bytes, values at most 256 bytes.
         end_user: Opaque id of the caller's own user, for abuse detection.
@@ -234,6 +242,7 @@ class ChatRequest:
     response_format: ResponseFormat | None = None
     reasoning: ReasoningConfig | None = None
     timeouts: Timeouts = Timeouts()
+    on_disconnect: OnDisconnect | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict)
     end_user: str = ""
     unsupported_params: UnsupportedParams = UnsupportedParams.REJECT

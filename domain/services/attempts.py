@@ -76,6 +76,7 @@ class Account:
         input_tokens: Estimates the tokens of the request.
         arrived: What has arrived of the answer, in quarters of a token.
         reported_model: The model as the provider calls it.
+        served: The attempt, once it is finished.
     """
 
     request_id: str
@@ -108,9 +109,11 @@ class Account:
         self.upstream_request_id = upstream_request_id
 
     def serve(self, usage: Usage) -> tuple[Attempt, ...]:
-        """Enter the served attempt in the ledger; return the whole ledger, oldest first."""
+        """Enter the finished attempt in the ledger; return the whole ledger, oldest first."""
         self.usage = usage
-        self.served = self._attempt(anyio.current_time(), AttemptOutcome.SERVED, None)
+        left = self.ledger.left
+        outcome = AttemptOutcome.SERVED if left is None else AttemptOutcome.DRAINED
+        self.served = self._attempt(anyio.current_time(), outcome, left)
         self.ledger.attempts.append(self.served)
         return tuple(self.ledger.attempts)
 
@@ -146,6 +149,8 @@ class Account:
         # No error of ours: the block was cancelled, or its user went away in the middle.
         if self.ledger.drained:
             return AttemptOutcome.DRAINED, ErrorReason.SERVICE_DRAINING
+        if self.ledger.left is not None:
+            return AttemptOutcome.DRAINED, self.ledger.left
         if now_s >= self.deadline_s:
             return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
         return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
@@ -205,6 +210,9 @@ class Settlement:
 
     async def __aenter__(self) -> None:
         self.log.ready()
+        asked = self.account.ledger.asked
+        if asked is not None:
+            asked()
 
     async def __aexit__(
         self,

@@ -31,5 +31,26 @@ def single_error_unwrapped() -> Iterator[None]:
         raise error from error.__cause__  # noqa: ASYNC123
 
 
+@contextmanager
+def only_error_as_itself() -> Iterator[None]:
+    """Replace a group of one error by that error, whatever that is.
+
+    For a task group whose tasks never fail, so that what comes out of it is what its block raised: a group
+    that the block raised itself stays one.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors, others = group.split(Exception)
+        if (
+            errors is None
+            or len(errors.exceptions) != 1
+            or (others is not None and not _only_cancelled(others))
+        ):
+            raise
+        error = errors.exceptions[0]
+        raise error from error.__cause__  # noqa: ASYNC123
+
+
 def _only_cancelled(group: BaseExceptionGroup[BaseException]) -> bool:
     return group.split(anyio.get_cancelled_exc_class())[1] is None

@@ -16,6 +16,7 @@ from domain.policy.embedding import violations as embedding_violations
 from domain.policy.listing import listed
 from domain.policy.media_type import typed
 from domain.policy.validation import violations
+from domain.services.drains import Drains
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 
@@ -28,6 +29,7 @@ class Service:
 
     _routed: Routed
     _embeddings: EmbeddingRouted = _NO_EMBEDDINGS
+    _drains: Drains | None = None
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer to `call`; see `ports.chat_model.ChatModel`.
@@ -67,6 +69,11 @@ class Service:
         if wrong:
             raise InvalidRequest(*wrong)
         return await self._embeddings.embed(call)
+
+    def end_by(self, when_s: float) -> None:
+        """Have no answer read on after `when_s`, on the event loop's clock, whose caller is gone."""
+        if self._drains is not None:
+            self._drains.end_by(when_s)
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

@@ -105,7 +105,7 @@ class _Observed(AsyncIterator[ChatEvent]):
                 ) from None
             raise
         kind = type(event)
-        said = _SAID.get(kind)
+        said = SAID.get(kind)
         if said is not None:
             account = self._account
             if account.first_token_s is None:
@@ -133,12 +133,13 @@ def _finished(account: Account, event: Finished) -> ChatEvent:
 
 
 # The keys decide the argument's type, which the type system cannot follow.
-_SAID: Mapping[type, Callable[[Any], str]] = {
+SAID: Mapping[type, Callable[[Any], str]] = {
     TextDelta: attrgetter("text"),
     RefusalDelta: attrgetter("text"),
     ReasoningDelta: attrgetter("text"),
     ToolCallDelta: attrgetter("arguments_fragment"),
 }
+"""How the text of each event that has any is had."""
 _RULES: Mapping[type, Callable[[Account, Any], ChatEvent]] = {
     Started: _started,
     UsageReported: _usage,

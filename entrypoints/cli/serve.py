@@ -16,6 +16,7 @@ import trio
 from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
+from domain.services.service import Service
 from entrypoints.account import AccountUnusable
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
@@ -102,10 +103,19 @@ async def _serve(
                 )
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
+            outer.start_soon(_end_with, draining, service, settings.grpc.drain_grace_s)
             with _told_in(address_file, f"{address}\n"):
                 logger.bind(address=str(address)).info("serving")
                 await draining.wait()
         outer.cancel_scope.cancel()
+
+
+async def _end_with(draining: Draining, service: Service, grace_s: float) -> None:
+    """Give what `service` reads on for callers that are gone as long as calls have."""
+    await draining.wait()
+    service.end_by(trio.current_time() + grace_s)
+    await draining.wait_hurried()
+    service.end_by(trio.current_time())
 
 
 def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSettings:

@@ -9,6 +9,7 @@ from adapters.wire.overrides import Override
 from domain.model.json_value import JsonObject
 from domain.model.model_info import Feature
 from entrypoints.base_url import check_base_url
+from entrypoints.settings.drain import check_policy
 from entrypoints.settings.headers import Header
 
 
@@ -36,6 +37,8 @@ class CompatibleSettings:
         fetches: Beginnings of the addresses of pictures that it fetches by itself, e.g. ``https://``; others
             are fetched for it, if ``[media]`` says so.
         stream_usage: Whether it can be asked to tell the usage of a stream.
+        on_disconnect: What becomes of an answer whose caller leaves before its end: ``cancel``; ``drain``
+            reads it on, within the bounds of ``[drain]``, so that its cost is known.
     """
 
     base_url: str
@@ -55,6 +58,7 @@ class CompatibleSettings:
     developer_role: bool = False
     stream_usage: bool = True
     fetches: tuple[str, ...] = ()
+    on_disconnect: str = attrs.field(default="cancel", validator=check_policy)
 
     def __attrs_post_init__(self) -> None:
         """Refuse an address that is none, or where others could read the key on its way.

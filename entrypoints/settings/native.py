@@ -9,6 +9,7 @@ from attrs.validators import matches_re
 from adapters.wire.overrides import Override
 from domain.model.json_value import JsonObject
 from entrypoints.base_url import check_base_url
+from entrypoints.settings.drain import check_policy
 from entrypoints.settings.headers import Header
 
 NATIVE_KINDS = ("openai", "anthropic", "gemini", "openrouter", "mistral", "deepseek", "groq")
@@ -39,6 +40,8 @@ class NativeSettings:
         options: Fields of the body that are sent unless a call says otherwise, for example
             ``service_tier``.
         allow_plain_http: Accept ``http://`` for an address that is not loopback.
+        on_disconnect: What becomes of an answer whose caller leaves before its end: ``cancel``; ``drain``
+            reads it on, within the bounds of ``[drain]``, so that its cost is known.
         organization: OpenAI's; whose account pays, where the key belongs to several.
         project: OpenAI's; which of its projects.
         api_version: Anthropic's and Gemini's; empty: the codec's own.
@@ -56,6 +59,7 @@ class NativeSettings:
     headers: Mapping[str, Header] = attrs.field(factory=dict)
     options: JsonObject = attrs.field(factory=dict)
     allow_plain_http: bool = False
+    on_disconnect: str = attrs.field(default="cancel", validator=check_policy)
     organization: str = attrs.field(default="", validator=matches_re(_WORD))
     project: str = attrs.field(default="", validator=matches_re(_WORD))
     api_version: str = attrs.field(default="", validator=matches_re(_WORD))

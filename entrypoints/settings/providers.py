@@ -9,6 +9,7 @@ from attrs.validators import min_len
 
 from adapters.scripted.script import EmbeddingScript, Step
 from entrypoints.settings.compatible import CompatibleSettings
+from entrypoints.settings.drain import check_policy
 from entrypoints.settings.headers import headers
 from entrypoints.settings.models import overrides
 from entrypoints.settings.native import NATIVE_KINDS, NativeSettings
@@ -21,10 +22,13 @@ class ScriptedSettings:
     Attributes:
         models: Model's name -> the steps it plays.
         embedding_models: Model's name -> the steps it plays before it embeds.
+        on_disconnect: What becomes of an answer whose caller leaves before its end: ``cancel``; ``drain``
+            reads it on, within the bounds of ``[drain]``, so that its cost is known.
     """
 
     models: Mapping[str, tuple[Step, ...]] = attrs.field(validator=min_len(1))
     embedding_models: Mapping[str, EmbeddingScript] = attrs.field(factory=dict)
+    on_disconnect: str = attrs.field(default="cancel", validator=check_policy)
 
 
 ProviderSettings: TypeAlias = CompatibleSettings | ScriptedSettings | NativeSettings

@@ -7,6 +7,7 @@ import attrs
 
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.callers import CallerSettings, named_apart
+from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
@@ -61,6 +62,7 @@ class Settings:
     local: LocalSettings = LocalSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     media: MediaSettings = MediaSettings()
+    drain: DrainSettings = DrainSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)

@@ -99,6 +99,12 @@ class ReasoningEffort(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASONING_EFFORT_MEDIUM: _ClassVar[ReasoningEffort]
     REASONING_EFFORT_HIGH: _ClassVar[ReasoningEffort]
 
+class DisconnectPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISCONNECT_POLICY_UNSPECIFIED: _ClassVar[DisconnectPolicy]
+    DISCONNECT_POLICY_CANCEL: _ClassVar[DisconnectPolicy]
+    DISCONNECT_POLICY_DRAIN: _ClassVar[DisconnectPolicy]
+
 class UnsupportedParamPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNSUPPORTED_PARAM_POLICY_UNSPECIFIED: _ClassVar[UnsupportedParamPolicy]
@@ -170,12 +176,15 @@ REASONING_EFFORT_MINIMAL: ReasoningEffort
 REASONING_EFFORT_LOW: ReasoningEffort
 REASONING_EFFORT_MEDIUM: ReasoningEffort
 REASONING_EFFORT_HIGH: ReasoningEffort
+DISCONNECT_POLICY_UNSPECIFIED: DisconnectPolicy
+DISCONNECT_POLICY_CANCEL: DisconnectPolicy
+DISCONNECT_POLICY_DRAIN: DisconnectPolicy
 UNSUPPORTED_PARAM_POLICY_UNSPECIFIED: UnsupportedParamPolicy
 UNSUPPORTED_PARAM_POLICY_REJECT: UnsupportedParamPolicy
 UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP: UnsupportedParamPolicy
 
 class LLMRequest(_message.Message):
-    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "timeouts", "labels", "end_user", "unsupported_params", "provider_options")
+    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "routing", "timeouts", "labels", "end_user", "unsupported_params", "provider_options")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +216,7 @@ class LLMRequest(_message.Message):
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FORMAT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     END_USER_FIELD_NUMBER: _ClassVar[int]
@@ -229,12 +239,13 @@ class LLMRequest(_message.Message):
     parallel_tool_calls: bool
     response_format: ResponseFormat
     reasoning: ReasoningConfig
+    routing: RoutingPolicy
     timeouts: TimeoutPolicy
     labels: _containers.ScalarMap[str, str]
     end_user: str
     unsupported_params: UnsupportedParamPolicy
     provider_options: _containers.MessageMap[str, _struct_pb2.Struct]
-    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
 
 class ChatMessage(_message.Message):
     __slots__ = ("role", "content", "parts", "name", "cache_control")
@@ -391,6 +402,12 @@ class Target(_message.Message):
     provider: str
     model: str
     def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+
+class RoutingPolicy(_message.Message):
+    __slots__ = ("on_disconnect",)
+    ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
+    on_disconnect: DisconnectPolicy
+    def __init__(self, on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ...) -> None: ...
 
 class TimeoutPolicy(_message.Message):
     __slots__ = ("max_queue", "first_token", "idle")

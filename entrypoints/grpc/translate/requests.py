@@ -15,6 +15,7 @@ from domain.model.chat import (
     ChatRequest,
     JsonObjectFormat,
     JsonSchemaFormat,
+    OnDisconnect,
     ReasoningConfig,
     ReasoningEffort,
     ResponseFormat,
@@ -48,6 +49,11 @@ _UNSUPPORTED: Mapping[int, UnsupportedParams] = {
     pb.UNSUPPORTED_PARAM_POLICY_UNSPECIFIED: UnsupportedParams.REJECT,
     pb.UNSUPPORTED_PARAM_POLICY_REJECT: UnsupportedParams.REJECT,
     pb.UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP: UnsupportedParams.WARN_AND_DROP,
+}
+_DISCONNECTS: Mapping[int, OnDisconnect | None] = {
+    pb.DISCONNECT_POLICY_UNSPECIFIED: None,
+    pb.DISCONNECT_POLICY_CANCEL: OnDisconnect.CANCEL,
+    pb.DISCONNECT_POLICY_DRAIN: OnDisconnect.DRAIN,
 }
 _DEFAULT_TIMEOUTS = Timeouts()
 V = TypeVar("V")
@@ -99,6 +105,11 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         timeouts=_timeouts_of(request.timeouts)
         if request.HasField("timeouts")
         else _DEFAULT_TIMEOUTS,
+        on_disconnect=_known(
+            _DISCONNECTS, request.routing.on_disconnect, "routing.on_disconnect", wrong
+        )
+        if request.HasField("routing")
+        else None,
         labels=dict(request.labels),
         end_user=request.end_user,
         unsupported_params=_known(

@@ -87,6 +87,7 @@ def test_every_field_arrives() -> None:
             timeouts=pb.TimeoutPolicy(
                 first_token=Duration(seconds=1, nanos=500_000_000), idle=Duration(seconds=2)
             ),
+            routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_DRAIN),
             labels={"team": "search"},
             end_user="u",
             unsupported_params=pb.UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP,
@@ -116,6 +117,7 @@ def test_every_field_arrives() -> None:
             effort=ReasoningEffort.HIGH, budget_tokens=0, include_content=False
         ),
         timeouts=Timeouts(first_token_s=1.5, idle_s=2.0),
+        on_disconnect=OnDisconnect.DRAIN,
         labels={"team": "search"},
         end_user="u",
         unsupported_params=UnsupportedParams.WARN_AND_DROP,
@@ -143,6 +145,9 @@ def test_no_field_of_the_request_is_forgotten() -> None:
         "parallel_tool_calls": pb.LLMRequest(parallel_tool_calls=False),
         "response_format": pb.LLMRequest(response_format=pb.ResponseFormat(text=pb.TextFormat())),
         "reasoning": pb.LLMRequest(reasoning=pb.ReasoningConfig()),
+        "on_disconnect": pb.LLMRequest(
+            routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_CANCEL)
+        ),
         "timeouts": pb.LLMRequest(timeouts=pb.TimeoutPolicy(idle=Duration())),
         "labels": pb.LLMRequest(labels={"a": "b"}),
         "end_user": pb.LLMRequest(end_user="u"),
