@@ -205,3 +205,20 @@ def test_what_is_in_force_shows_facts_and_hides_headers() -> None:
         assert line in lines.splitlines(), line
     assert "organization" not in lines.partition("[providers.house]")[0]
     assert "referer" not in lines
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        '[providers.openai]\nkind = "openai"\n',
+        HOUSE,
+        '[providers.demo]\nkind = "scripted"\nmodels.hello = [{ say = "Hello" }]\n',
+    ],
+    ids=["native", "compatible", "scripted"],
+)
+def test_each_kind_says_what_becomes_of_an_answer_whose_caller_leaves(provider: str) -> None:
+    for line, policy in (("", "cancel"), ('on_disconnect = "drain"\n', "drain")):
+        (found,) = loaded(provider + line).providers.values()
+        assert found.on_disconnect == policy
+    with pytest.raises(SettingsError, match="on_disconnect: must be cancel or drain"):
+        loaded(provider + 'on_disconnect = "wait"\n')

@@ -15,6 +15,7 @@ from domain.model.chat import (
     JsonObjectFormat,
     JsonSchemaFormat,
     Message,
+    OnDisconnect,
     ReasoningConfig,
     ReasoningEffort,
     ResponseFormat,
@@ -145,7 +146,7 @@ def test_no_field_of_the_request_is_forgotten() -> None:
         "parallel_tool_calls": pb.LLMRequest(parallel_tool_calls=False),
         "response_format": pb.LLMRequest(response_format=pb.ResponseFormat(text=pb.TextFormat())),
         "reasoning": pb.LLMRequest(reasoning=pb.ReasoningConfig()),
-        "on_disconnect": pb.LLMRequest(
+        "routing": pb.LLMRequest(
             routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_CANCEL)
         ),
         "timeouts": pb.LLMRequest(timeouts=pb.TimeoutPolicy(idle=Duration())),
@@ -290,3 +291,18 @@ def test_any_options_become_json_that_says_the_same(options: Struct) -> None:
         return
     again.update(json_of(options))
     assert json_format.MessageToDict(again) == expected
+
+
+@pytest.mark.parametrize("number", pb.DisconnectPolicy.values())
+def test_every_disconnect_policy_of_the_wire_is_known(number: pb.DisconnectPolicy) -> None:
+    routing = pb.RoutingPolicy(on_disconnect=number)
+    found = request_of(pb.LLMRequest(routing=routing)).on_disconnect
+    name = pb.DisconnectPolicy.Name(number).removeprefix("DISCONNECT_POLICY_")
+    assert found == (None if name == "UNSPECIFIED" else OnDisconnect(name.lower()))
+
+
+def test_a_disconnect_policy_that_is_none_is_named() -> None:
+    routing = pb.RoutingPolicy(on_disconnect=77)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest) as caught:
+        request_of(pb.LLMRequest(routing=routing))
+    assert "routing.on_disconnect" in [each.field for each in caught.value.violations]
