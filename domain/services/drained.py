@@ -217,7 +217,8 @@ class _Presence:
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.answer.leave(exception if isinstance(exception, Exception) else None)
+        # Time-boxed by what it waits for.
+        await self.answer.leave(exception if isinstance(exception, Exception) else None)  # noqa: ASYNC102
 
 
 @attrs.frozen

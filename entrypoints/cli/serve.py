@@ -16,7 +16,6 @@ import trio
 from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
-from domain.services.service import Service
 from entrypoints.account import AccountUnusable
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
@@ -103,19 +102,20 @@ async def _serve(
                 )
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
-            outer.start_soon(_end_with, draining, service, settings.grpc.drain_grace_s)
+            # Outside, so that a second signal is still heard while the service is left; it is only told a time.
+            outer.start_soon(_end_with, draining, service.end_by, settings.grpc.drain_grace_s)  # noqa: ASYNC111
             with _told_in(address_file, f"{address}\n"):
                 logger.bind(address=str(address)).info("serving")
                 await draining.wait()
         outer.cancel_scope.cancel()
 
 
-async def _end_with(draining: Draining, service: Service, grace_s: float) -> None:
-    """Give what `service` reads on for callers that are gone as long as calls have."""
+async def _end_with(draining: Draining, end_by: Callable[[float], None], grace_s: float) -> None:
+    """Have what is read on for callers that are gone end when calls have to."""
     await draining.wait()
-    service.end_by(trio.current_time() + grace_s)
+    end_by(trio.current_time() + grace_s)
     await draining.wait_hurried()
-    service.end_by(trio.current_time())
+    end_by(trio.current_time())
 
 
 def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSettings:

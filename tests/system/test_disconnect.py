@@ -141,8 +141,8 @@ def stopped(folder: Path, *signals: signal.Signals) -> dict[str, UsageRecord]:
         server.wait_for('"call"', 2)
         for each in signals:
             server.process.send_signal(each)
-            if each is not signals[-1]:
-                server.wait_for('"stopping"')
+            # Two that come at once may be heard as one.
+            server.wait_for(f'"{each.name}"')
         assert server.process.wait(10) == 0
 
     async def read() -> dict[str, UsageRecord]:
@@ -163,7 +163,7 @@ def test_a_server_that_goes_away_reads_on_for_as_long_as_its_grace(tmp_path: Pat
 
 
 def test_a_second_signal_ends_that_at_once(tmp_path: Path) -> None:
-    minute = stopped(tmp_path, signal.SIGTERM, signal.SIGTERM)["minute"].attempt
+    minute = stopped(tmp_path, signal.SIGINT, signal.SIGTERM)["minute"].attempt
     assert minute.outcome is AttemptOutcome.DRAINED
     assert minute.usage.source is UsageSource.ESTIMATED
     assert minute.total_s < 3.0

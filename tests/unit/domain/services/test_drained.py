@@ -173,10 +173,12 @@ async def test_a_consumers_own_error_ends_the_answer_and_comes_out_as_itself(
 
 
 async def test_a_consumers_group_of_one_error_stays_one(autojump_clock: MockClock) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
+    async def fail() -> None:
         async with world():
             raise ExceptionGroup("mine", [ValueError("one")])
-    assert caught.value.message == "mine"
+
+    with pytest.RaisesGroup(ValueError):
+        await fail()
 
 
 async def test_a_slow_caller_holds_the_provider_back(autojump_clock: MockClock) -> None:
