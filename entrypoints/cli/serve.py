@@ -102,7 +102,7 @@ async def _serve(
                 )
             except CannotListen as error:
                 raise OperationFailed(str(error)) from error
-            # Outside, so that a second signal is still heard while the service is left; it is only told a time.
+            # Outside, so that a second signal is heard while the service is left; it is only told times.
             outer.start_soon(_end_with, draining, service.end_by, settings.grpc.drain_grace_s)  # noqa: ASYNC111
             with _told_in(address_file, f"{address}\n"):
                 logger.bind(address=str(address)).info("serving")
