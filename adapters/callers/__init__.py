@@ -1,1 +1,1 @@
-"""Who may call: by a table in memory, and by several sources in turn."""
+"""Who may call: by a table in memory, which may follow a database, and by several sources in turn."""

@@ -25,12 +25,14 @@ class KnownCaller:
         token_digest: SHA-256, 32 bytes; empty: known by no token.
         client_subject: What its TLS certificate names; empty: known by none.
         expires_s: From when on it is refused, in seconds since the Unix epoch; ``None``: never.
+        revoked: Whether it is refused already.
     """
 
     caller: Caller
     token_digest: bytes = attrs.field(default=b"", repr=False)
     client_subject: str = ""
     expires_s: float | None = None
+    revoked: bool = False
 
 
 @attrs.define
@@ -63,7 +65,7 @@ class CallerTable:
         """Return whose token has this SHA-256 `digest`.
 
         Raises:
-            Unauthenticated: The caller has expired.
+            Unauthenticated: The caller has expired, or was revoked.
         """
         for each in self._by_prefix.get(digest[:_PREFIX], ()):
             if hmac.compare_digest(each.token_digest, digest):
@@ -74,12 +76,17 @@ class CallerTable:
         """Return whose TLS client certificate names this `subject`.
 
         Raises:
-            Unauthenticated: The caller has expired.
+            Unauthenticated: The caller has expired, or was revoked.
         """
         known = self._by_subject.get(subject)
         return None if known is None else self._current(known, "certificate")
 
     def _current(self, known: KnownCaller, shown: str) -> Caller:
+        if known.revoked:
+            raise Unauthenticated(
+                f"the {shown} is no longer accepted, because it was revoked: ask the operator of the service"
+                " for a new one"
+            )
         if known.expires_s is not None and self.wall_clock() >= known.expires_s:
             raise Unauthenticated(
                 f"the {shown} is no longer accepted, because its caller has expired: ask the operator of"

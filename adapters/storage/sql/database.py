@@ -6,11 +6,11 @@ holds a password.
 
 import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import anyio
 import anyio.to_thread
 import attrs
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from adapters.storage.sql.asking import Transaction, asked, prepare_for_leaving
 from adapters.storage.sql.upgrade import DatabaseNewer, upgrade
 
 T = TypeVar("T")
@@ -41,15 +42,20 @@ class Database:
     """
 
     engine: sa.Engine
-    _limiter: anyio.CapacityLimiter
+    _executor: Executor
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """Return what `work` returns, done in one transaction in a thread; rolled back if it raises."""
-        return await anyio.to_thread.run_sync(self._transaction, work, limiter=self._limiter)
+        """Return what `work` returns, done in one transaction in a thread; rolled back if it raises.
 
-    def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
+        Cancelled, it breaks the statement off and waits until the thread is free.
+
+        Raises:
+            DatabaseUnusable: The database does not do it; says why.
+        """
+        try:
+            return await asked(self._executor, Transaction(self.engine, work))
+        except SQLAlchemyError as error:
+            raise DatabaseUnusable(f"{_named(self.engine.url)}: {reason(error)}") from None
 
 
 @asynccontextmanager
@@ -66,7 +72,8 @@ async def open_database(url: str, *, sync_every_commit: bool = False) -> AsyncIt
     # It may take a server's start, and may not be broken off in the middle of an upgrade.
     engine = await anyio.to_thread.run_sync(_opened, url, sync_every_commit)
     try:
-        yield Database(engine, anyio.CapacityLimiter(_THREADS))
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="usage-reader") as executor:
+            yield Database(engine, executor)
     finally:
         engine.dispose()
 
@@ -83,6 +90,7 @@ def _opened(url: str, sync_every_commit: bool) -> sa.Engine:
             f"databases of kind {parsed.drivername} are not known; there are: {', '.join(known)}"
         )
     engine = make(parsed, sync_every_commit)
+    prepare_for_leaving(engine)
     try:
         with engine.connect() as connection:
             upgrade(connection)
@@ -137,7 +145,6 @@ def _postgresql(url: URL, _: bool) -> sa.Engine:
                 "options": f"-c statement_timeout={_STATEMENT_MS}",
             },
             pool_size=_THREADS + 1,
-            pool_pre_ping=True,
         )
     except ModuleNotFoundError:
         raise DatabaseUnusable("PostgreSQL needs psycopg: install llmservice[postgres]") from None

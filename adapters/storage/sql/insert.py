@@ -6,10 +6,7 @@ one JSON text, and takes it apart itself: each is what costs least there (measur
 docs/adr/0007-account.md).
 """
 
-import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from adapters.storage.sql.asking import break_off
 from adapters.storage.sql.database import reason
 from adapters.storage.sql.schema import USAGE_RECORDS
 from adapters.storage.writing.sink import RowRefused, SinkAway
@@ -79,19 +77,6 @@ _INSERTS: Mapping[str, Callable[[sa.Connection, Sequence[bytes]], None]] = {
 }
 
 
-def _hang_up(connection: Any) -> None:
-    # The server may be gone without a word, so that asking it to cancel would hang as well.
-    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
-
-
-# The drivers' connections have no common type.
-_INTERRUPTS: Mapping[str, Callable[[Any], None]] = {
-    "sqlite": lambda connection: connection.interrupt(),
-    "postgresql": _hang_up,
-}
-
-
 @attrs.define(eq=False)
 class SqlSink:
     """The database as `adapters.storage.writing` needs it; keeps one connection."""
@@ -123,9 +108,7 @@ class SqlSink:
         # SQLite would remember it, and leave its log behind when the connection is closed.
         if connection is None or not self._inserting:
             return
-        # It may just have ended by itself.
-        with suppress(SQLAlchemyError, OSError):
-            _INTERRUPTS[self._engine.dialect.name](connection.connection.dbapi_connection)
+        break_off(self._engine.dialect.name, connection.connection.dbapi_connection)
 
     def close(self) -> None:
         """Give the connection back; the next `insert` opens another one."""

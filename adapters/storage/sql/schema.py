@@ -46,3 +46,28 @@ USAGE_RECORDS = sa.Table(
     # Holds the cost too: what a caller spent since a time is summed without a look at the rows.
     sa.Index("usage_records_caller_time", "caller", "time_us", "cost_nano_usd"),
 )
+
+CALLERS = sa.Table(
+    "callers",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    # All that is kept of a token.
+    sa.Column("token_sha256", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("scopes", _JSON, nullable=False),
+    sa.Column("allow", _JSON, nullable=False),
+    sa.Column("requests_per_minute", sa.BigInteger),
+    sa.Column("tokens_per_minute", sa.BigInteger),
+    sa.Column("parallel_calls", sa.BigInteger),
+    sa.Column("budget_nano_usd_per_day", sa.BigInteger),
+    sa.Column("budget_nano_usd_per_month", sa.BigInteger),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("expires_us", sa.BigInteger),
+    # Rows stay, so that a database that ever had keys goes on demanding one.
+    sa.Column("revoked_us", sa.BigInteger),
+)
+CALLERS_CHANGES = sa.Table(
+    "callers_changes",
+    METADATA,
+    # One row: counts the changes of the table above, and lets one change it at a time.
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
