@@ -44,6 +44,11 @@ class Account:
     spending: Spending = NothingSpent()
 
 
+def memory_account(log: MemoryUsageLog) -> Account:
+    """Return the account of the latest records, which are in `log`."""
+    return Account(log, MemoryUsageQuery(log))
+
+
 @asynccontextmanager
 async def open_account(
     settings: AccountSettings, environment: Mapping[str, str], tell: Callable[[str], None]
@@ -60,8 +65,7 @@ async def open_account(
     """
     url = database_url(settings, environment)
     if url == "memory":
-        memory = MemoryUsageLog()
-        yield Account(memory, MemoryUsageQuery(memory))
+        yield memory_account(MemoryUsageLog())
         return
     # They take a third of a second to import: only where they are needed.
     from adapters.storage.sql.database import DatabaseUnusable, open_database

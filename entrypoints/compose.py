@@ -19,7 +19,6 @@ from adapters.local.embeddings import open_local_embeddings
 from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
-from adapters.storage.memory_limiter import NothingSpent
 from domain.policy.drain import DrainBounds
 from domain.services.absent import Absent
 from domain.services.drains import open_drains
@@ -27,7 +26,7 @@ from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
-from entrypoints.account import open_account
+from entrypoints.account import Account, open_account
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
@@ -42,8 +41,6 @@ from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
 from ports.media_source import MediaSource
 from ports.provider import Provider
-from ports.spending import Spending
-from ports.usage_log import UsageLog
 
 
 def _silent(_: str) -> None:
@@ -55,7 +52,7 @@ async def open_service(
     settings: Settings,
     *,
     environment: Mapping[str, str] = os.environ,
-    usage_log: UsageLog | None = None,
+    account: Account | None = None,
     progress: Callable[[str], None] = _silent,
 ) -> AsyncIterator[Service]:
     """Open the whole service, for use in this process.
@@ -63,7 +60,8 @@ async def open_service(
     Args:
         settings: What is configured.
         environment: Holds the providers' keys.
-        usage_log: Keeps the account; ``None``: what the settings say. Whoever opened it closes it.
+        account: Keeps the records, and knows what budgets are spent; ``None``: what the settings say. Whoever
+            opened it closes it.
         progress: Told in a sentence what takes long, and which provider is missing what; may be
             called from another thread.
 
@@ -77,19 +75,16 @@ async def open_service(
         for the account alone has as long as a server gives to calls when it goes away.
     """
     async with AsyncExitStack() as stack:
-        log = usage_log
-        spending: Spending = NothingSpent()
-        if log is None:
+        if account is None:
             # First, so that it is open until every record is written.
-            account = await stack.enter_async_context(
-                open_account(settings.account, environment, progress)
-            )
-            log, spending = account.log, account.spending
+            opened = open_account(settings.account, environment, progress)
+            account = await stack.enter_async_context(opened)
+        log = account.log
         transport = await stack.enter_async_context(
             open_transport(proxies=proxies_from_environment())
         )
         limiter = await stack.enter_async_context(
-            open_limiter(settings.limits, environment, progress, spending)
+            open_limiter(settings.limits, environment, progress, account.spending)
         )
         admitting = admission(settings.limits, limiter, price_book(settings))
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)

@@ -1,15 +1,17 @@
-"""The callers of the settings, as the table of callers holds them."""
+"""Callers as the settings say them, as the table of callers holds them, and back."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from adapters.callers.table import CallerTable, KnownCaller
 from domain.model.caller import Caller, CallerLimits
 from entrypoints.settings.callers import CallerSettings
+from entrypoints.settings.money import NanoUsd
 from entrypoints.settings.tree import Settings
 
 
 def authenticates(settings: Settings) -> bool:
-    """Return whether calls are refused that nobody knows the caller of."""
+    """Return whether `settings` alone make a caller be known; keys in the database do, too."""
     return bool(settings.callers)
 
 
@@ -36,3 +38,24 @@ def known_callers(callers: Mapping[str, CallerSettings]) -> Iterator[KnownCaller
             client_subject=each.client_subject,
             expires_s=None if each.expires is None else each.expires.timestamp(),
         )
+
+
+def settings_of(known: KnownCaller) -> CallerSettings:
+    """Return what `known_callers` makes `known` of; what was revoked is not told."""
+    limits = known.caller.limits
+    return CallerSettings(
+        token_sha256=known.token_digest.hex(),
+        client_subject=known.client_subject,
+        scopes=tuple(sorted(known.caller.scopes)),
+        allow=known.caller.allow,
+        requests_per_minute=limits.requests_per_minute,
+        tokens_per_minute=limits.tokens_per_minute,
+        parallel_calls=limits.parallel_calls,
+        budget_usd_per_day=_nano(limits.budget_nano_usd_per_day),
+        budget_usd_per_month=_nano(limits.budget_nano_usd_per_month),
+        expires=None if known.expires_s is None else datetime.fromtimestamp(known.expires_s, UTC),
+    )
+
+
+def _nano(amount: int | None) -> NanoUsd | None:
+    return None if amount is None else NanoUsd(amount)

@@ -64,7 +64,10 @@ class UsageSummary:
 
 
 class UsageQuery(Protocol):
-    """Answers questions about the account."""
+    """Answers questions about the account.
+
+    Every answer may fail with `ServiceFailure` (SERVICE_OVERLOADED): the account cannot be read now.
+    """
 
     def records(self, wanted: UsageFilter, /) -> AsyncIterator[UsageRecord]:
         """Return what is `wanted`, oldest first, read in pages as it is consumed."""

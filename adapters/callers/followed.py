@@ -1,7 +1,7 @@
 """A table of callers that follows a source which others change, a database say.
 
-Laws: no call waits for the source. A change is in force within two periods of it. While the source is away the last
-table goes on serving, which is told once; whoever is known to be revoked stays so.
+Laws: no call waits for the source. A change is in force within two periods of it. While the source is away
+the last table goes on serving, which is told once; whoever is known to be revoked stays so.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,10 +1,10 @@
 """The command line: what can be asked, and the help that says so."""
 
 import argparse
-import os
 from pathlib import Path
 
-_DEFAULT_TARGET = "127.0.0.1:50051"
+from entrypoints.cli.account_arguments import add_keys
+from entrypoints.cli.options import add_command, add_config, add_target, port, positive, seconds
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,13 +17,13 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_chat, _add_models, _add_check):
+    for add in (_add_serve, _add_chat, _add_models, add_keys, _add_check):
         add(commands)
     return top
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    serve = _add(
+    serve = add_command(
         commands,
         "serve",
         "run the server",
@@ -33,15 +33,13 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "  llmservice serve --config llmservice.toml\n"
         "  llmservice serve --port 0 --address-file llmservice.address",
     )
-    _add_config(serve)
+    add_config(serve)
     serve.add_argument(
         "--host",
         metavar="H",
         help="name or address to listen at, in place of grpc.listen (default: 127.0.0.1)",
     )
-    serve.add_argument(
-        "--port", metavar="P", type=_port, help="0 picks a free one (default: 50051)"
-    )
+    serve.add_argument("--port", metavar="P", type=port, help="0 picks a free one (default: 50051)")
     serve.add_argument(
         "--address-file",
         metavar="F",
@@ -56,7 +54,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    chat = _add(
+    chat = add_command(
         commands,
         "chat",
         "ask a model, answer streamed",
@@ -68,7 +66,7 @@ def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "  git diff | llmservice chat --system 'Review this.' -\n"
         "  llmservice chat --json Hello | jq -r .content",
     )
-    _add_target(chat)
+    add_target(chat)
     chat.add_argument(
         "--provider",
         metavar="P",
@@ -79,11 +77,11 @@ def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--system", metavar="S", help="what the model is told ahead of the conversation"
     )
     chat.add_argument("--temperature", metavar="T", type=float, help="0 for the most likely answer")
-    chat.add_argument("--max-tokens", metavar="N", type=_positive, help="bound on the answer")
+    chat.add_argument("--max-tokens", metavar="N", type=positive, help="bound on the answer")
     chat.add_argument(
         "--timeout",
         metavar="S",
-        type=_seconds,
+        type=seconds,
         help="bound on the whole call, in seconds (default: none)",
     )
     chat.add_argument("--json", action="store_true", help="one event per line, as protobuf JSON")
@@ -93,7 +91,7 @@ def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    models = _add(
+    models = add_command(
         commands,
         "models",
         "list what can be called",
@@ -102,17 +100,17 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "  llmservice models\n  llmservice models --provider local --json\n"
         "  llmservice models --live --provider openai",
     )
-    _add_target(models)
+    add_target(models)
     models.add_argument("--provider", metavar="P", default="", help="only this provider's")
     models.add_argument("--json", action="store_true", help="one model per line, as protobuf JSON")
     models.add_argument(
         "--live", action="store_true", help="ask the providers of the configuration, no server"
     )
-    _add_config(models)
+    add_config(models)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    check = _add(
+    check = add_command(
         commands,
         "check",
         "validate the configuration",
@@ -122,7 +120,7 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "  llmservice check\n  llmservice check --config llmservice.toml\n"
         "  llmservice check --live\n  llmservice check --live --json | jq -r .problem",
     )
-    _add_config(check)
+    add_config(check)
     check.add_argument("--live", action="store_true", help="ask each provider, and the local model")
     check.add_argument(
         "--spend",
@@ -131,95 +129,3 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "for one token, which may cost a little",
     )
     check.add_argument("--json", action="store_true", help="with --live: one provider per line")
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    summary: str,
-    description: str,
-    examples: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=description,
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # Or `--token SECRET` would be taken for `--token-file SECRET`.
-        allow_abbrev=False,
-    )
-    command.set_defaults(module=f"entrypoints.cli.{name}")
-    return command
-
-
-def _add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="TOML file (default: what LLMSERVICE_CONFIG names, else llmservice.toml if it is there)",
-    )
-
-
-def _add_target(command: argparse.ArgumentParser) -> None:
-    server = command.add_argument_group("the server")
-    server.add_argument(
-        "--target",
-        metavar="ADDRESS",
-        default=os.environ.get("LLMSERVICE_TARGET") or _DEFAULT_TARGET,
-        help="the server: HOST:PORT, https://HOST:PORT, unix:PATH"
-        f" (default: what LLMSERVICE_TARGET names, else {_DEFAULT_TARGET})",
-    )
-    server.add_argument(
-        "--token-file",
-        metavar="FILE",
-        type=Path,
-        help="holds the token to call with"
-        " (default: what LLMSERVICE_TOKEN_FILE names; LLMSERVICE_TOKEN may hold the token itself)",
-    )
-    server.add_argument(
-        "--plain-token",
-        action="store_true",
-        help="send the token without TLS too, where others on the network can read it",
-    )
-    server.add_argument(
-        "--tls", action="store_true", help="speak TLS, as https:// does; implied by what follows"
-    )
-    server.add_argument(
-        "--tls-ca",
-        metavar="FILE",
-        type=Path,
-        help="whom to trust, PEM (default: those the world trusts)",
-    )
-    server.add_argument(
-        "--tls-cert", metavar="FILE", type=Path, help="certificate to show the server, PEM (mTLS)"
-    )
-    server.add_argument("--tls-key", metavar="FILE", type=Path, help="its private key, PEM")
-    server.add_argument(
-        "--tls-name",
-        metavar="NAME",
-        default="",
-        help="what the server's certificate must name (default: the host)",
-    )
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return port
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return seconds

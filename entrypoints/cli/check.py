@@ -17,6 +17,7 @@ from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.exposure import exposed
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
+from entrypoints.known_callers import authenticates
 from entrypoints.limit_store import LimitsUnusable, redis_place
 from entrypoints.natives import NATIVES
 from entrypoints.settings.account import AccountSettings
@@ -56,9 +57,10 @@ def command(asked: argparse.Namespace) -> int:
 
 def _offline(settings: Settings) -> int:
     """Print what can be told without asking anyone."""
-    unsafe = exposed(settings)
+    unsafe = exposed(settings, demanding=authenticates(settings))
     if unsafe is not None:
-        print(one_line(f"note: serve refuses: {unsafe}"))
+        # The database is not opened here.
+        print(one_line(f"note: unless there are keys already, serve refuses: {unsafe}"))
     try:
         warning = _certificate(settings.grpc.tls)
     except TlsUnusable as error:

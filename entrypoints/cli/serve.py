@@ -6,6 +6,7 @@ them. SIGHUP reloads what can be reloaded.
 """
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,8 @@ import trio
 from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
-from entrypoints.account import AccountUnusable
+from entrypoints.account import AccountUnusable, open_account
+from entrypoints.callers import open_callers
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
 from entrypoints.cli.main import log_level
@@ -52,7 +54,7 @@ def command(asked: argparse.Namespace) -> int:
     draining = Draining()
     try:
         with single_error_unwrapped():
-            trio.run(_serve, settings, tls, lambda: _load(asked), asked.address_file, draining)
+            trio.run(_serve, settings, tls, asked, draining)
     except (AccountUnusable, LimitsUnusable) as error:
         raise OperationFailed(str(error)) from error
     logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
@@ -63,50 +65,48 @@ def _load(asked: argparse.Namespace) -> Settings:
     """Return the settings in force: those of the file and the environment, and what was asked for.
 
     Raises:
-        SettingsError: They make no sense, or are not safe.
+        SettingsError: They make no sense.
     """
     loaded = load_settings(asked.config)
-    settings = attrs.evolve(loaded, grpc=_asked_address(loaded.grpc, asked))
-    unsafe = exposed(settings)
-    if unsafe is not None and not asked.insecure:
-        raise SettingsError(unsafe)
-    return settings
+    return attrs.evolve(loaded, grpc=_asked_address(loaded.grpc, asked))
 
 
 async def _serve(
-    settings: Settings,
-    tls: Tls | None,
-    load: Callable[[], Settings],
-    address_file: Path | None,
-    draining: Draining,
+    settings: Settings, tls: Tls | None, asked: argparse.Namespace, draining: Draining
 ) -> None:
     callers = caller_table(settings.callers)
-    admission = Admission(callers=callers, demanding=lambda: callers.demanding)
     async with trio.open_nursery() as outer:
         # Before calls are accepted there is nothing to be waited for.
         draining.when_begun(lambda: None if draining.serving else outer.cancel_scope.cancel())
         await outer.start(stop_on_signals, draining.begin, draining.hurry)
         # What can change while the server runs.
         reloaders = [known(callers)] if tls is None else [known(callers), certificates(tls)]
-        await outer.start(reload_on_hangup, settings, load, reloaders)
+        await outer.start(reload_on_hangup, settings, lambda: _load(asked), reloaders)
+        # First, so that it is open until every record is written.
         async with (
-            open_service(settings, progress=logger.info) as service,
-            # Inside, so that calls end before what serves them is closed.
-            trio.open_nursery() as nursery,
+            open_account(settings.account, os.environ, logger.info) as account,
+            open_callers(callers, account, logger.info) as admission,
         ):
-            try:
-                address = await nursery.start(
-                    partial(
-                        serve_grpc, service, settings.grpc, admission, tls=tls, draining=draining
-                    )
+            _demand_safety(settings, admission, asked)
+            async with (
+                open_service(settings, account=account, progress=logger.info) as service,
+                # Inside, so that calls end before what serves them is closed.
+                trio.open_nursery() as nursery,
+            ):
+                serve = partial(
+                    serve_grpc, service, settings.grpc, admission, tls=tls, draining=draining
                 )
-            except CannotListen as error:
-                raise OperationFailed(str(error)) from error
-            # Outside, so that a second signal is heard while the service is left; it is only told times.
-            outer.start_soon(_end_with, draining, service.end_by, settings.grpc.drain_grace_s)  # noqa: ASYNC111
-            with _told_in(address_file, f"{address}\n"):
-                logger.bind(address=str(address)).info("serving")
-                await draining.wait()
+                try:
+                    address = await nursery.start(serve)
+                except CannotListen as error:
+                    raise OperationFailed(str(error)) from error
+                # Outside, so that a second signal is heard while the service is left; it is only told times.
+                outer.start_soon(  # noqa: ASYNC111
+                    _end_with, draining, service.end_by, settings.grpc.drain_grace_s
+                )
+                with _told_in(asked.address_file, f"{address}\n"):
+                    logger.bind(address=str(address)).info("serving")
+                    await draining.wait()
         outer.cancel_scope.cancel()
 
 
@@ -116,6 +116,12 @@ async def _end_with(draining: Draining, end_by: Callable[[float], None], grace_s
     end_by(trio.current_time() + grace_s)
     await draining.wait_hurried()
     end_by(trio.current_time())
+
+
+def _demand_safety(settings: Settings, admission: Admission, asked: argparse.Namespace) -> None:
+    unsafe = exposed(settings, demanding=admission.demanding())
+    if unsafe is not None and not asked.insecure:
+        raise BadUsage(unsafe)
 
 
 def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSettings:

@@ -16,6 +16,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SCOPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _SUBJECT = re.compile(r"([A-Za-z][A-Za-z0-9.]*=|(URI|DNS|EMAIL|IP):).")
 _RESERVED = "anonymous"
+FIT = f"use up to 64 letters, digits and _ . @ -, and not {_RESERVED}"
 
 
 def _digest(value: str) -> str:
@@ -101,6 +102,11 @@ class CallerSettings:
             raise ValueError("needs token_sha256 or client_subject, by which the caller is known")
 
 
+def is_fit(name: str) -> bool:
+    """Return whether a caller may be called `name`; `FIT` says what is."""
+    return bool(_NAME.fullmatch(name)) and name != _RESERVED
+
+
 def named_apart(
     _: object,
     attribute: "attrs.Attribute[Mapping[str, CallerSettings]]",
@@ -112,11 +118,8 @@ def named_apart(
         ValueError: Names the path.
     """
     for name in callers:
-        if not _NAME.fullmatch(name) or name == _RESERVED:
-            raise ValueError(
-                f"'{attribute.name}' name {name!r} is not fit: use up to 64 letters, digits and _ . @ -,"
-                f" and not {_RESERVED}"
-            )
+        if not is_fit(name):
+            raise ValueError(f"'{attribute.name}' name {name!r} is not fit: {FIT}")
     for field, what in (("token_sha256", "token"), ("client_subject", "certificate")):
         seen: dict[str, str] = {}
         for name, shown in _shown(callers, field):
@@ -138,10 +141,10 @@ def _shown(callers: Mapping[str, CallerSettings], field: str) -> Iterator[tuple[
 def add_caller_hooks(converter: cattrs.Converter) -> None:
     """Teach `converter` the values that only callers have."""
     converter.register_structure_hook(NanoUsd, lambda value, _: nano_usd(value))
-    converter.register_structure_hook(datetime, lambda value, _: _moment(value))
+    converter.register_structure_hook(datetime, lambda value, _: moment(value))
 
 
-def _moment(value: Any) -> datetime:
+def moment(value: Any) -> datetime:
     """Return `value`, as TOML or a variable gives it, as a moment.
 
     Raises:

@@ -28,6 +28,7 @@ import trio
 from loguru import logger
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
+from entrypoints.account import memory_account
 from entrypoints.compose import open_service
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.serve import serve_grpc
@@ -235,7 +236,7 @@ async def _gateway(log: MemoryUsageLog) -> AsyncIterator[tuple[str, Upstream]]:
             }
         )
         async with (
-            open_service(settings, usage_log=log) as service,
+            open_service(settings, account=memory_account(log)) as service,
             trio.open_nursery() as calls,
         ):
             address = await calls.start(serve_grpc, service, settings.grpc)

@@ -16,11 +16,14 @@ import attrs
 import trio
 from loguru import logger
 
+from adapters.storage.memory_usage_log import MemoryUsageLog
+from adapters.storage.memory_usage_query import MemoryUsageQuery
 from domain.model.call import ChatCall
 from domain.model.events import ChatEvent
 from domain.model.response import ChatResponse
 from domain.model.usage import UsageRecord
 from domain.services.service import Service
+from entrypoints.account import Account
 from entrypoints.compose import open_service
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.settings.loading import structure
@@ -102,7 +105,9 @@ async def main(engine: str) -> None:
     )
     log = CountingLog()
     async with (
-        open_service(settings, environment={}, usage_log=log) as service,
+        open_service(
+            settings, environment={}, account=Account(log, MemoryUsageQuery(MemoryUsageLog()))
+        ) as service,
         trio.open_nursery() as nursery,
     ):
         counting = Counting(service)

@@ -1,7 +1,7 @@
 """Transactions in threads, which whoever asked may leave at any moment.
 
-Law: leaving breaks the statement off and waits for the thread; nothing goes on behind. That holds even where the
-server at the other end says nothing any more, because its connection is known from before its first word.
+Law: leaving breaks the statement off and waits for the thread; nothing goes on behind. That holds even where
+the server at the other end says nothing any more, because its connection is known before it is first used.
 """
 
 import os

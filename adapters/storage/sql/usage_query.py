@@ -2,19 +2,22 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import sqlalchemy as sa
 
-from adapters.storage.sql.database import Database
+from adapters.storage.sql.database import Database, DatabaseUnusable
 from adapters.storage.sql.schema import USAGE_RECORDS
 from adapters.storage.writing.rows import decode
+from domain.model.errors import ErrorReason, ServiceFailure
 from domain.model.usage import AttemptOutcome, UsageRecord
 from ports.usage_query import Dimension, UsageFilter, UsageSummary
 
 PAGE = 500
 """Records read at a time."""
+_RETRY_AFTER_S = 1.0
+T = TypeVar("T")
 
 _C = USAGE_RECORDS.c
 
@@ -39,7 +42,7 @@ class SqlUsageQuery:
             if by
             else sa.select(*_SUMS).where(*_conditions(wanted))
         )
-        rows = await self._database.run(lambda connection: connection.execute(statement).all())
+        rows = await _read(self._database, lambda connection: connection.execute(statement).all())
         found = [_summary(by, row) for row in rows]
         # Here, not there: databases sort letters in different ways.
         return sorted(found, key=lambda each: tuple(each.group.values()))
@@ -55,7 +58,7 @@ class SqlUsageQuery:
         )
         if callers is not None:
             statement = statement.where(_C.caller.in_(tuple(callers)))
-        rows = await self._database.run(lambda connection: connection.execute(statement).all())
+        rows = await _read(self._database, lambda connection: connection.execute(statement).all())
         return {caller: int(cost) for caller, cost in rows}
 
 
@@ -71,14 +74,14 @@ class _Records(AsyncIterator[UsageRecord]):
 
     async def __anext__(self) -> UsageRecord:
         if not self._page and self._more:
-            rows = await self._database.run(self._read)
+            rows = await _read(self._database, self._rows)
             self._more = len(rows) == PAGE
             self._page.extend(map(decode, rows))
         if not self._page:
             raise StopAsyncIteration
         return self._page.popleft()
 
-    def _read(self, connection: sa.Connection) -> Sequence[sa.RowMapping]:
+    def _rows(self, connection: sa.Connection) -> Sequence[sa.RowMapping]:
         place = sa.tuple_(_C.time_us, _C.record_id)
         statement = (
             sa.select(USAGE_RECORDS)
@@ -92,6 +95,17 @@ class _Records(AsyncIterator[UsageRecord]):
         if rows:
             self._last = (rows[-1]["time_us"], rows[-1]["record_id"])
         return rows
+
+
+async def _read(database: Database, work: Callable[[sa.Connection], T]) -> T:
+    try:
+        return await database.run(work)
+    except DatabaseUnusable as error:
+        raise ServiceFailure(
+            "the account cannot be read now",
+            ErrorReason.SERVICE_OVERLOADED,
+            retry_after_s=_RETRY_AFTER_S,
+        ) from error
 
 
 def _conditions(wanted: UsageFilter) -> Sequence[sa.ColumnElement[bool]]:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
+from adapters.storage.sql.database import DatabaseUnusable
 from adapters.storage.sql.spending import SqlSpending
 from domain.model.call import ChatCall
 from domain.model.caller import Caller, CallerLimits
@@ -64,7 +64,7 @@ async def test_what_was_spent_before_a_restart_is_spent(
 
 class _Away:
     async def spent(self, *_: object) -> dict[str, int]:
-        raise OperationalError("SELECT", None, Exception("s3cret"))
+        raise ServiceFailure("away", ErrorReason.SERVICE_OVERLOADED) from DatabaseUnusable("s3cret")
 
 
 async def test_an_account_that_does_not_answer_refuses_for_a_moment() -> None:

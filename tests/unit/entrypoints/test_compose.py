@@ -16,6 +16,7 @@ from domain.model.errors import ErrorReason, NotConfigured, ProviderFailure
 from domain.model.events import Finished, Started, TextDelta
 from domain.model.usage import AttemptOutcome
 from domain.services.fan_out import fan_out
+from entrypoints.account import memory_account
 from entrypoints.compose import local_config, open_service
 from entrypoints.settings.loading import structure
 from entrypoints.settings.local import LocalSettings
@@ -50,7 +51,7 @@ def ask(model: str, provider: str = "play", **more: Any) -> ChatCall:
 async def test_a_stream_is_started_said_and_finished_and_leaves_its_record() -> None:
     log = MemoryUsageLog()
     async with (
-        open_service(settings(hello=[{"say": "Hello"}]), usage_log=log) as service,
+        open_service(settings(hello=[{"say": "Hello"}]), account=memory_account(log)) as service,
         service.stream(ask("hello")) as events,
     ):
         found = [event async for event in events]
@@ -74,7 +75,7 @@ async def test_a_whole_answer_is_one_call() -> None:
 async def test_leaving_the_block_cancels_the_attempt() -> None:
     log = MemoryUsageLog()
     async with open_service(
-        settings(hang=[{"say": "Hello"}, {"stall": True}]), usage_log=log
+        settings(hang=[{"say": "Hello"}, {"stall": True}]), account=memory_account(log)
     ) as service:
         async with service.stream(ask("hang")) as events:
             assert isinstance(await anext(events), Started)
@@ -84,7 +85,9 @@ async def test_leaving_the_block_cancels_the_attempt() -> None:
 
 async def test_a_deadline_around_the_block_is_the_calls_deadline(autojump_clock: MockClock) -> None:
     log = MemoryUsageLog()
-    async with open_service(settings(hang=[{"stall": True}]), usage_log=log) as service:
+    async with open_service(
+        settings(hang=[{"stall": True}]), account=memory_account(log)
+    ) as service:
         with anyio.move_on_after(7):
             await service.answer(ask("hang"))
     (record,) = log.records
@@ -103,7 +106,10 @@ async def test_a_provider_without_its_key_says_which_variable_to_set() -> None:
     told: list[str] = []
     log = MemoryUsageLog()
     async with open_service(
-        settings(any=[{"say": "x"}]), environment={}, usage_log=log, progress=told.append
+        settings(any=[{"say": "x"}]),
+        environment={},
+        account=memory_account(log),
+        progress=told.append,
     ) as service:
         with pytest.raises(NotConfigured, match="EXAMPLE_KEY"):
             await service.answer(ask("any", provider="keyless"))

@@ -92,3 +92,11 @@ async def test_sources_are_asked_in_turn_and_the_first_that_knows_decides() -> N
     assert await ChainedCallers((first, second)).by_client_subject("CN=bob") is BOB
     assert await ChainedCallers((first, second)).by_token_digest(bytes(32)) is None
     assert await ChainedCallers(()).by_client_subject("CN=bob") is None
+
+
+async def test_a_revoked_caller_is_refused_and_told_so() -> None:
+    known = KnownCaller(caller=ALICE, token_digest=DIGEST, client_subject="CN=a", revoked=True)
+    with pytest.raises(Unauthenticated, match=r"token .*revoked"):
+        await table(known).by_token_digest(DIGEST)
+    with pytest.raises(Unauthenticated, match=r"certificate .*revoked"):
+        await table(known).by_client_subject("CN=a")
