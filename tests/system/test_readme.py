@@ -1,6 +1,7 @@
 """What the README shows is run as it stands there."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -46,12 +47,25 @@ def test_the_configuration_is_valid() -> None:
     assert set(settings.providers) == {"mistral", "groq", "openai", "demo"}
 
 
-def test_a_token_is_made_and_its_digest_is_what_the_configuration_takes() -> None:
-    command = block("sh", "token_urlsafe").splitlines()[-1]
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-    token, digest = done.stdout.split()
-    assert hashlib.sha256(token.encode()).hexdigest() == digest
+def test_keys_are_made_and_handled_as_it_is_shown(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-eu", "-c", block("sh", "keys create")],
+        cwd=tmp_path,
+        env=environment(PATH=path, XDG_STATE_HOME=str(tmp_path), PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "alice.token").read_text().startswith("llmsk_")
+    assert "revoked" in done.stdout
+
+
+def test_a_configured_caller_is_valid() -> None:
     (example,) = tomllib.loads(block("toml", "[callers.alice]"))["callers"].values()
+    digest = hashlib.sha256(b"token").hexdigest()
     assert structure({"callers": {"alice": {**example, "token_sha256": digest}}}).callers
 
 
