@@ -101,8 +101,11 @@ async def _serve(
                 except CannotListen as error:
                     raise OperationFailed(str(error)) from error
                 # Outside, so that a second signal is heard while the service is left; it is only told times.
-                outer.start_soon(  # noqa: ASYNC111
-                    _end_with, draining, service.end_by, settings.grpc.drain_grace_s
+                outer.start_soon(
+                    _end_with,
+                    draining,
+                    service.end_by,  # noqa: ASYNC111
+                    settings.grpc.drain_grace_s,
                 )
                 with _told_in(asked.address_file, f"{address}\n"):
                     logger.bind(address=str(address)).info("serving")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 import attrs
 import pytest
@@ -29,7 +30,7 @@ def digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def known(name: str = "alice", token: str = "token", **more: object) -> KnownCaller:
+def known(name: str = "alice", token: str = "token", **more: Any) -> KnownCaller:
     caller = Caller(name, frozenset({"usage.read_all"}), ("openai/*", "ü/*"), EVERYTHING)
     return attrs.evolve(
         KnownCaller(caller=caller, token_digest=digest(token), expires_s=NOW_S + 60.5), **more

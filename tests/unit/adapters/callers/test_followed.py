@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 import attrs
 import pytest
@@ -49,11 +50,12 @@ class Source:
 
 async def test_a_change_is_in_force_within_two_periods(autojump_clock: MockClock) -> None:
     source = Source()
-    async with following(source, [].append) as table:
-        assert not table.demanding
+    async with following(source, list[str]().append) as table:
+        demanding = [table.demanding]
         source.become(ALICE)
         await trio.sleep(2)
-        assert table.demanding
+        demanding.append(table.demanding)
+        assert demanding == [False, True]
         assert await table.by_token_digest(DIGEST) == ALICE.caller
         source.become(attrs.evolve(ALICE, revoked=True))
         await trio.sleep(2)
@@ -63,14 +65,14 @@ async def test_a_change_is_in_force_within_two_periods(autojump_clock: MockClock
 
 async def test_what_did_not_change_is_not_read_again(autojump_clock: MockClock) -> None:
     source = Source([ALICE])
-    async with following(source, [].append):
+    async with following(source, list[str]().append):
         await trio.sleep(60)
     assert source.read == 1
 
 
 @pytest.mark.parametrize("fault", [{"away": "no route"}, {"slow_s": 3600.0}])
 async def test_while_the_source_is_away_the_last_table_serves_and_that_is_told_once(
-    autojump_clock: MockClock, fault: dict[str, object]
+    autojump_clock: MockClock, fault: dict[str, Any]
 ) -> None:
     bob = KnownCaller(caller=Caller("bob"), token_digest=sha256(b"b").digest(), revoked=True)
     source, told = Source([ALICE, bob]), list[str]()
@@ -94,5 +96,5 @@ async def test_while_the_source_is_away_the_last_table_serves_and_that_is_told_o
 
 async def test_a_source_that_is_away_at_first_is_an_error(autojump_clock: MockClock) -> None:
     with pytest.raises(SourceAway, match="no route"):
-        async with following(Source(away="no route"), [].append):
+        async with following(Source(away="no route"), list[str]().append):
             pytest.fail("the block must not be entered")
