@@ -62,10 +62,15 @@ llmock:
 @conformance *CLIENTS:
     exec {{ bin }}/python -m tests.system.conformance "$@"
 
-# Measure something: cancel, fairness, grpc, soak
+# Measure something: cancel, codec, fairness, grpc, http, layers, service, soak, start; --help says how
 [group('verify')]
 @bench NAME *ARGS:
     name="$1"; shift; exec {{ bin }}/python -m "tests.benchmarks.$name" "$@"
+
+# Draw a flame graph of what a benchmark measures, in .benchmarks/NAME.svg
+[group('verify')]
+@profile NAME *ARGS:
+    exec {{ bin }}/python -m tests.benchmarks.profile "$@"
 
 # Check format, style, async rules, import contracts and the lock; changes nothing
 [group('verify')]

@@ -9,15 +9,12 @@ interleaved, so that what else the machine does hits all alike.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import attrs
@@ -26,11 +23,11 @@ from google.protobuf.wrappers_pb2 import BytesValue
 from entrypoints.grpc.transport.messages import frame_message
 from tests.benchmarks.grpc_load import load
 from tests.benchmarks.grpc_servers import KINDS, SERVICE
+from tests.benchmarks.machine import facts
+from tests.benchmarks.process import cpu_s, profiled
+from tests.benchmarks.table import RESULTS, ROOT, save
 
-ROOT = Path(__file__).resolve().parents[2]
 BODY = frame_message(BytesValue(value=b"x" * 100).SerializeToString())
-_LIBRARIES = ("trio", "ngh2", "h2", "purerpc", "protobuf", "grpcio", "grpclib")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @attrs.frozen
@@ -62,12 +59,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """Return the processor time used so far, all threads, kernel included."""
-        folder = Path(f"/proc/{self.process}")
-        stat = (folder / "stat").read_text().rpartition(")")[2].split()
-        # To the hundredth of a second, threads that have ended included; and to the nanosecond, without them.
-        coarse = (int(stat[11]) + int(stat[12])) / _TICKS
-        fine = sum(int(each.read_text().split()[0]) for each in folder.glob("task/*/schedstat"))
-        return max(coarse, fine / 1e9)
+        return cpu_s(self.process)
 
     def measured(self, asked: Load, seconds: float) -> float:
         """Return how many calls or messages a CPU-second of it is worth."""
@@ -110,6 +102,7 @@ def measure(kinds: Sequence[str], rounds: int, seconds: float) -> dict[str, dict
         servers = {kind: stack.enter_context(running(kind, cores[0])) for kind in kinds}
         os.sched_setaffinity(0, {cores[-1]})
         stack.callback(os.sched_setaffinity, 0, set(cores))
+        stack.enter_context(profiled(next(iter(servers.values())).process, cores[-1]))
         for turn in range(rounds + 1):
             for kind, server in servers.items():
                 for name, asked in LOADS.items():
@@ -154,22 +147,11 @@ def report(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, ob
     for each in goals:
         print(f"{'met   ' if each['met'] else 'MISSED'} {each['goal']}: {each['reached']:.2f} x")
     return {
-        "machine": {
-            "cpu": _cpu(),
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
+        "machine": facts(),
         "figures": figures,
         "medians": {f"{name}/{kind}": value for (name, kind), value in medians.items()},
         "goals": goals,
     }
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((x.partition(": ")[2] for x in lines if x.startswith("model name")), "unknown")
 
 
 if __name__ == "__main__":
@@ -177,9 +159,6 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of load, each time")
     parser.add_argument("--only", nargs="+", choices=tuple(KINDS), default=tuple(KINDS))
-    parser.add_argument("--json", type=Path, default=ROOT / ".benchmarks" / "grpc.json")
+    parser.add_argument("--json", type=Path, default=RESULTS / "grpc.json")
     asked = parser.parse_args()
-    found = report(measure(asked.only, asked.rounds, asked.seconds))
-    asked.json.parent.mkdir(parents=True, exist_ok=True)
-    asked.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"saved in {asked.json}")
+    save("grpc", report(measure(asked.only, asked.rounds, asked.seconds)), asked.json)
