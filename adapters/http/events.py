@@ -6,7 +6,8 @@ nothing new; of `TURN` events that were ready one lets other tasks have their tu
 was said before an error is given before it; our secret is in nothing but what the model itself says.
 
 A sign of life is a piece of the answer, shown or hidden (a model whose thoughts the caller does not want to
-see is at work all the same), and once it has begun, more tokens than were counted before.
+see is at work all the same), and once it has begun, more tokens than were counted before. A thought of which
+nothing is said, where the wire tells that it has begun, is waited for as long as the first content.
 """
 
 from collections import deque
@@ -79,6 +80,7 @@ class Events(AsyncIterator[ChatEvent]):
     _content_seen: bool = False
     _alive: bool = False
     _hidden: int = 0
+    _thinks: bool = False
     _tokens: int = 0
     _failure: ChatError | None = None
     _ready: deque[ChatEvent] = attrs.field(factory=deque)
@@ -109,17 +111,30 @@ class Events(AsyncIterator[ChatEvent]):
                 self._end()
 
     async def _read(self) -> bytes:
-        if self._alive or self._decoder.hidden != self._hidden:
+        decoder = self._decoder
+        if self._alive or decoder.hidden != self._hidden:
             self._alive = False
-            self._hidden = self._decoder.hidden
+            self._hidden = decoder.hidden
             self._content_seen = True
-            self._until_s = anyio.current_time() + self._patience.idle_s
+            self._wait()
+        elif decoder.thinks is not self._thinks and self._content_seen:
+            self._wait()
         with (
             anyio.CancelScope(deadline=self._until_s),
             READING if self._content_seen else AWAITING,
         ):
             return await self._upstream.read()
-        raise self._patience.idle() if self._content_seen else self._patience.no_first_token()
+        if not self._content_seen:
+            raise self._patience.no_first_token()
+        raise self._patience.endless_thought() if self._thinks else self._patience.idle()
+
+    def _wait(self) -> None:
+        """Begin the wait for the next sign of life."""
+        self._thinks = self._decoder.thinks
+        patience = self._patience
+        self._until_s = anyio.current_time() + (
+            patience.thought_s if self._thinks else patience.idle_s
+        )
 
     def _end(self) -> None:
         self._take(self._decoder.end())

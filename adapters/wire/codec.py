@@ -48,6 +48,11 @@ class StreamDecoder(Protocol):
         """How many pieces of the answer were not given, because the caller does not want to see them."""
         ...
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model is known to think without a word of it on the wire: it is at work, not silent."""
+        ...
+
     def feed(self, data: bytes, /) -> Iterable[ChatEvent]:
         """Give the events that `data`, cut anywhere, completes; after `Finished` none.
 

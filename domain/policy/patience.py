@@ -32,6 +32,11 @@ class Patience:
             idle_s=self.idle_s if asked.idle_s is None else asked.idle_s,
         )
 
+    @property
+    def thought_s(self) -> float:
+        """For one thought of which nothing is said, from where it begins; as long as for the first."""
+        return max(self.first_token_s, self.idle_s)
+
     def no_first_token(self) -> ProviderFailure:
         """Return the failure of an attempt without content."""
         return ProviderFailure(
@@ -41,6 +46,14 @@ class Patience:
 
     def idle(self) -> ProviderFailure:
         """Return the failure of an attempt that fell silent."""
-        return ProviderFailure(
-            f"the provider was silent for {self.idle_s:g} s", ErrorReason.PROVIDER_TIMEOUT_IDLE
-        )
+        return _silent(self.idle_s)
+
+    def endless_thought(self) -> ProviderFailure:
+        """Return the failure of an attempt that never said what it thought of."""
+        return _silent(self.thought_s)
+
+
+def _silent(for_s: float) -> ProviderFailure:
+    return ProviderFailure(
+        f"the provider was silent for {for_s:g} s", ErrorReason.PROVIDER_TIMEOUT_IDLE
+    )

@@ -53,6 +53,7 @@ class Answer:
         provider: The provider's configured name.
         facts: Of the model that was asked; ``None``: nothing is known of it.
         hidden: How many thoughts were left out.
+        thinks: Whether a thought has begun of which nothing has been said yet.
     """
 
     provider: str
@@ -60,6 +61,7 @@ class Answer:
     call: ChatCall
     head: ResponseHead
     hidden: int = 0
+    thinks: bool = False
     _usage: JsonObject = attrs.field(factory=dict)
     _stop_reason: str = ""
     _next_part: int = 0
@@ -82,7 +84,9 @@ class Answer:
     def block(self, index: int, block: JsonObject) -> ChatEvent | None:
         """Return what `block`, whole or just begun, says."""
         self._next_part = max(self._next_part, index + 1)
-        rule = _BLOCKS.get(text_in(block, "type"))
+        kind = text_in(block, "type")
+        self.thinks = kind == "thinking"
+        rule = _BLOCKS.get(kind)
         return rule(self, index, block) if rule else None
 
     def delta(self, index: int, delta: Mapping[str, Any]) -> ChatEvent | None:
@@ -128,9 +132,11 @@ class Answer:
         if text and self._hides_thoughts:
             text = ""
             self.hidden += 1
+            self.thinks = False
         proof = text_in(said, "signature").encode()
         if not text and not proof:
             return None
+        self.thinks = False
         return ReasoningDelta(text=text, signature=proof, provider=self.provider, part_index=index)
 
     def _redacted(self, index: int, said: JsonObject) -> ChatEvent | None:

@@ -36,6 +36,11 @@ class AnthropicDecoder:
         """How many thoughts were left out."""
         return self._answer.hidden
 
+    @property
+    def thinks(self) -> bool:
+        """Whether a thought has begun of which nothing is said, as with thoughts that are omitted."""
+        return self._answer.thinks
+
     def feed(self, data: bytes, /) -> Iterator[ChatEvent]:
         """Give the events that `data` completes."""
         for event in self._sse.feed(data):
@@ -88,6 +93,10 @@ class AnthropicDecoder:
         event = self._answer.block(_index(value), object_in(value, "content_block"))
         return () if event is None else (event,)
 
+    def _block_stop(self, value: Mapping[str, Any]) -> Sequence[ChatEvent]:
+        self._answer.thinks = False
+        return ()
+
     def _block_delta(self, value: Mapping[str, Any]) -> Sequence[ChatEvent]:
         delta = value.get("delta")
         if type(delta) is not dict:
@@ -135,6 +144,7 @@ _BEFORE: _Rules = {
 _RULES: _Rules = {
     "content_block_delta": AnthropicDecoder._block_delta,
     "content_block_start": AnthropicDecoder._block_start,
+    "content_block_stop": AnthropicDecoder._block_stop,
     "message_delta": AnthropicDecoder._message_delta,
     "message_stop": AnthropicDecoder._message_stop,
     "error": AnthropicDecoder._error,

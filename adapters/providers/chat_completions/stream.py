@@ -41,6 +41,11 @@ class ChatCompletionsDecoder:
         """How many thoughts were left out."""
         return self._answer.hidden
 
+    @property
+    def thinks(self) -> bool:
+        """Nothing on this wire tells."""
+        return False
+
     def feed(self, data: bytes, /) -> Iterable[ChatEvent]:
         """Give the events that `data` completes."""
         return self._events(self._sse.feed(data))

@@ -31,6 +31,11 @@ class GeminiDecoder:
         """Nothing is left out: what a caller does not want to see is not asked for."""
         return 0
 
+    @property
+    def thinks(self) -> bool:
+        """Nothing on this wire tells."""
+        return False
+
     def feed(self, data: bytes, /) -> Iterator[ChatEvent]:
         """Give the events that `data` completes."""
         answer = self._answer

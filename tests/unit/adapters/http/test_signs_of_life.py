@@ -151,3 +151,70 @@ async def test_a_model_whose_tokens_are_counted_but_not_shown_is_waited_for(
         working += [4.0, counted(100 * step)]
     reason, when_s = await ended(GeminiCodec(), piece(SAID["gemini"]), *working, 1e9)
     assert (reason, when_s) == (SILENT, 39 * 4.0 + 5.0)
+
+
+THOUGHT_BEGUN = named(
+    type="content_block_start", index=1, content_block={"type": "thinking", "thinking": ""}
+)
+PROVEN = named(
+    type="content_block_delta", index=1, delta={"type": "signature_delta", "signature": "c2ln"}
+)
+THOUGHT_OVER = named(type="content_block_stop", index=1)
+PINGS = often(1.0, piece(named(type="ping")))
+TALKING = piece(BEGUN["anthropic"] + SAID["anthropic"])
+
+
+async def test_a_thought_that_is_kept_back_is_waited_for_like_first_content(
+    autojump_clock: MockClock,
+) -> None:
+    end = named(type="message_delta", delta={"stop_reason": "end_turn"}) + named(
+        type="message_stop"
+    )
+    thought = (piece(THOUGHT_BEGUN), *PINGS[:50], piece(PROVEN + THOUGHT_OVER))
+    parts = (CHUNKED, TALKING, 4.0, *thought, *thought, 4.0, piece(end), LAST)
+    codec = CODECS["anthropic"]
+    async with far_model(answering(*parts), patience=PATIENCE, codec=codec) as (model, _):
+        events = await drained(model, call())
+    assert isinstance(events[-1], Finished)
+    assert trio.current_time() == 4.0 + 25.0 + 25.0 + 4.0
+
+
+@pytest.mark.parametrize(
+    ("then", "given_up_s"),
+    [
+        pytest.param(named(type="ping"), 2.0 + PATIENCE.first_token_s, id="never over"),
+        pytest.param(THOUGHT_BEGUN, 2.0 + PATIENCE.first_token_s, id="begun twice"),
+        pytest.param(thinking("hm "), 22.0 + PATIENCE.idle_s, id="told, then silent"),
+        pytest.param(PROVEN, 22.0 + PATIENCE.idle_s, id="proven"),
+        pytest.param(THOUGHT_OVER, 22.0 + PATIENCE.idle_s, id="over"),
+        pytest.param(BEGUN["anthropic"], 22.0 + PATIENCE.idle_s, id="then text"),
+    ],
+)
+async def test_pings_do_not_stretch_the_wait_for_a_thought_or_for_what_comes_after_it(
+    then: bytes, given_up_s: float, autojump_clock: MockClock
+) -> None:
+    parts = (TALKING, 2.0, piece(THOUGHT_BEGUN), 20.0, piece(then), *PINGS)
+    assert await ended(CODECS["anthropic"], *parts) == (SILENT, given_up_s)
+
+
+async def test_a_hidden_thought_that_stops_being_told_is_silence(
+    autojump_clock: MockClock,
+) -> None:
+    parts = (TALKING, 2.0, piece(THOUGHT_BEGUN), 20.0, piece(thinking("hm ")), *PINGS)
+    asked = call(reasoning=ReasoningConfig(include_content=False))
+    codec = CODECS["anthropic"]
+    async with far_model(answering(CHUNKED, *parts), patience=PATIENCE, codec=codec) as (model, _):
+        with pytest.raises(ChatError, match="silent for 5 s"):
+            await drained(model, asked)
+    assert trio.current_time() == 2.0 + 20.0 + PATIENCE.idle_s
+
+
+async def test_impatience_with_first_content_does_not_shorten_a_thought(
+    autojump_clock: MockClock,
+) -> None:
+    hasty = Patience(first_token_s=1.0, idle_s=5.0)
+    parts = (CHUNKED, TALKING, piece(THOUGHT_BEGUN), *PINGS)
+    codec = CODECS["anthropic"]
+    async with far_model(answering(*parts), patience=hasty, codec=codec) as (model, _):
+        with pytest.raises(ChatError, match="silent for 5 s"):
+            await drained(model, call())
