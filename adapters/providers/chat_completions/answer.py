@@ -84,6 +84,7 @@ class Answer:
     _calls_begun: int = 0
     _reasoning_field: str = ""
     _thoughts: Thoughts = attrs.field(factory=Thoughts)
+    _unseen: list[str] = attrs.field(factory=list)
 
     @property
     def hides_thoughts(self) -> bool:
@@ -118,10 +119,11 @@ class Answer:
         """
         finished = self.finished()
         events: list[ChatEvent] = []
-        if self._thoughts:
+        proof = self._proof()
+        if proof:
             events.append(
                 ReasoningDelta(
-                    signature=self._thoughts.joined(),
+                    signature=proof,
                     redacted=not self._reasoning_field or self.hides_thoughts,
                     provider=self.dialect.name,
                     part_index=self._part("reasoning"),
@@ -161,6 +163,13 @@ class Answer:
                 return FinishReason.REFUSAL
         return known or FinishReason.OTHER
 
+    def _proof(self) -> bytes:
+        """Return what of the thoughts has to go back, beside those that were shown."""
+        if self._thoughts:
+            return self._thoughts.joined()
+        seal = self.dialect.sealed
+        return seal("".join(self._unseen)) if seal and self._unseen else b""
+
     def _part(self, key: str) -> int:
         index = self._parts.get(key)
         if index is None:
@@ -189,6 +198,10 @@ class Answer:
             return
         if self.hides_thoughts:
             self.hidden += 1
+            if self.dialect.sealed and self.call.request.tools:
+                # As with details: its place is where it begins.
+                self._part("reasoning")
+                self._unseen.append(value)
         else:
             out.append(
                 ReasoningDelta(

@@ -56,6 +56,8 @@ class Dialect:
         thoughts: Gives the fields of an assistant's message that hold its earlier thoughts, signed and
             unsigned; raises `ValueError` for thoughts that are not the provider's. ``None``: thoughts do not
             go back, and what they would need for it is not kept.
+        sealed: Makes of thoughts in words, which the caller does not want to see, the signature in which they
+            go back with the tools' results. ``None``: words need not go back.
         call_id: Gives a tool call's id as the server can read it; the same for the call and its result.
         parameter_names: Where parameters are called otherwise than at OpenAI.
         refusal_part: Type of the part that holds the model's own earlier refusal, and its field's name.
@@ -80,6 +82,7 @@ class Dialect:
     cache_mark: Callable[[CacheControl], JsonObject] | None = None
     cache_places: frozenset[CachePlace] = frozenset(CachePlace)
     thoughts: Callable[[Sequence[Reasoning]], Mapping[str, object]] | None = None
+    sealed: Callable[[str], bytes] | None = None
     call_id: Callable[[str], str] = str
     parameter_names: Mapping[str, str] = attrs.field(factory=dict)
     refusal_part: str = "refusal"

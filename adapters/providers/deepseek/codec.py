@@ -1,6 +1,7 @@
 """DeepSeek as a codec: the Chat Completions dialect with a few differing words, nearly all of them data.
 
-It thinks unless told not to, and wants what it thought before a tool call back with the call.
+It thinks unless told not to, and wants what it thought before a tool call back with the call. Where there are
+tools, thoughts that the caller does not want to see are therefore given too, unread, as a signature.
 
 Source: https://api-docs.deepseek.com/api/create-chat-completion, .../guides/thinking_mode (November 2026)
 """
@@ -37,7 +38,18 @@ def _reasoning(config: ReasoningConfig) -> JsonObject:
 
 
 def _given_back(thoughts: Sequence[Reasoning]) -> Mapping[str, object]:
-    return {"reasoning_content": "".join(thought.text for thought in thoughts)}
+    return {
+        "reasoning_content": "".join(thought.text or _unsealed(thought) for thought in thoughts)
+    }
+
+
+def _unsealed(thought: Reasoning) -> str:
+    try:
+        return thought.signature.decode()
+    except UnicodeDecodeError:
+        raise ValueError(
+            "is not what DeepSeek gave: send it back as it came, or leave it out"
+        ) from None
 
 
 def deepseek_codec(
@@ -52,6 +64,7 @@ def deepseek_codec(
         max_tokens_field="max_tokens",
         reasoning=_reasoning,
         thoughts=_given_back,
+        sealed=str.encode,
         refusal_part="text",
         allowed_tools=False,
     )
