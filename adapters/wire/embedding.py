@@ -38,7 +38,8 @@ class EmbeddingCodec(Protocol):
         """Return what a good answer holds: one vector for each input, in their order.
 
         Raises:
-            ChatError: The body holds an error, or makes no sense.
+            FailedAtCost: The body holds an error, or makes no sense, and says what it cost.
+            ChatError: It does not say.
         """
         ...
 

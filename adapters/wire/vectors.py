@@ -10,13 +10,15 @@ from array import array
 from binascii import a2b_base64
 from collections.abc import Sequence
 
+import attrs
 import orjson
 
 from adapters.wire.codec import WireRequest
 from adapters.wire.failures import protocol_error
-from domain.model.embedding import EmbeddingRequest
-from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.embedding import EmbeddingRequest, FailedAtCost
+from domain.model.errors import ChatError, FieldViolation, InvalidRequest
 from domain.model.json_value import JsonObject
+from domain.model.usage import NO_USAGE, Usage, UsageSource
 
 
 def vector_of(value: object) -> "array[float]":
@@ -67,6 +69,13 @@ def vectors_of(
                 f"vector {index} has {len(vector)} dimensions, not {wanted}", upstream_status=status
             )
     return tuple(found)
+
+
+def failed_at(usage: Usage, failure: ChatError) -> ChatError:
+    """Return `failure`, of an answer that says that it cost `usage`."""
+    if usage is NO_USAGE:
+        return failure
+    return FailedAtCost(failure, attrs.evolve(usage, source=UsageSource.PROVIDER_PARTIAL))
 
 
 def wire_request(path: str, body: JsonObject) -> WireRequest:

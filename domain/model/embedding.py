@@ -6,6 +6,7 @@ import attrs
 
 from domain.model.call import Ledger, new_request_id
 from domain.model.caller import ANONYMOUS, Caller
+from domain.model.errors import ChatError
 from domain.model.usage import NO_USAGE, Attempt, Usage
 
 
@@ -60,6 +61,28 @@ class EmbeddingResponse:
     upstream_status: int = 0
     upstream_request_id: str = ""
     attempts: tuple[Attempt, ...] = ()
+
+
+class FailedAtCost(ChatError):
+    """A provider answered, and the answer is of no use: what it cost all the same is for the account.
+
+    Attributes:
+        failure: What the caller is told.
+        usage: As the provider counts.
+    """
+
+    def __init__(self, failure: ChatError, usage: Usage) -> None:
+        """Say what `failure` says."""
+        super().__init__(
+            failure.message,
+            failure.reason,
+            retryable=failure.retryable,
+            retry_after_s=failure.retry_after_s,
+            upstream_status=failure.upstream_status,
+            upstream_request_id=failure.upstream_request_id,
+        )
+        self.failure = failure
+        self.usage = usage
 
 
 @attrs.frozen(kw_only=True)

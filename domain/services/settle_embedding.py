@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from domain.model.embedding import EmbeddingCall, EmbeddingResponse
+from domain.model.embedding import EmbeddingCall, EmbeddingResponse, FailedAtCost
 from domain.policy.token_estimate import texts_tokens
 from domain.services.attempts import UNPRICED, Account, Settlement
 from ports.embedding_model import EmbeddingModel
@@ -55,7 +55,11 @@ class SettledEmbedding:
             input_tokens=partial(texts_tokens, call.request.inputs),
         )
         async with Settlement(account, self.log, self.wall_clock):
-            response = await self.inner.embed(call)
+            try:
+                response = await self.inner.embed(call)
+            except FailedAtCost as error:
+                account.usage = error.usage
+                raise error.failure from None
             account.begin(response.upstream_status, response.upstream_request_id, response.model)
             attempts = account.serve(response.usage)
             return attrs.evolve(response, usage=attempts[-1].usage, attempts=attempts)

@@ -16,7 +16,7 @@ from adapters.providers.chat_completions.usage import usage_of
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import protocol_error
 from adapters.wire.lookup import integer_in, json_of, object_in, objects_in, text_in
-from adapters.wire.vectors import vectors_of, wire_request
+from adapters.wire.vectors import failed_at, vectors_of, wire_request
 from domain.model.embedding import EmbeddingModelInfo, EmbeddingRequest, EmbeddingResponse
 from domain.model.errors import ChatError
 from domain.model.json_value import Json, JsonObject
@@ -95,18 +95,22 @@ class EmbeddingsCodec:
         if not isinstance(value, dict):
             raise protocol_error("it is not a JSON object", upstream_status=head.status)
         spoken = self.dialect.spoken
-        if value.get("error"):
-            raise failure_in_answer(spoken, head, value)
-        ordered = _ordered(objects_in(value, "data"), head.status)
-        vectors = vectors_of(request, [each.get("embedding") for each in ordered], head.status)
         raw = object_in(value, "usage")
+        usage = usage_of(raw, UsageSource.PROVIDER_FINAL) if raw else NO_USAGE
+        try:
+            if value.get("error"):
+                raise failure_in_answer(spoken, head, value)
+            ordered = _ordered(objects_in(value, "data"), head.status)
+            vectors = vectors_of(request, [each.get("embedding") for each in ordered], head.status)
+        except ChatError as failure:
+            raise failed_at(usage, failure) from failure
         id_ = text_in(value, "id")
         return EmbeddingResponse(
             id=id_ or head.headers.get(spoken.request_id_header, ""),
             provider=self.name,
             model=text_in(value, "model") or request.model,
             embeddings=vectors,
-            usage=usage_of(raw, UsageSource.PROVIDER_FINAL) if raw else NO_USAGE,
+            usage=usage,
             upstream_status=head.status,
             upstream_request_id=head.headers.get(spoken.request_id_header)
             or text_in(value, spoken.request_id_field),

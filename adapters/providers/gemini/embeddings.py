@@ -20,7 +20,7 @@ from adapters.providers.gemini.usage import usage_of
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import protocol_error
 from adapters.wire.lookup import json_of, object_in, objects_in
-from adapters.wire.vectors import vectors_of, wire_request
+from adapters.wire.vectors import failed_at, vectors_of, wire_request
 from domain.model.embedding import EmbeddingModelInfo, EmbeddingRequest, EmbeddingResponse
 from domain.model.errors import ChatError
 from domain.model.usage import NO_USAGE, UsageSource
@@ -67,17 +67,22 @@ class GeminiEmbeddings:
         value = json_of(body)
         if not isinstance(value, dict):
             raise protocol_error("it is not a JSON object", upstream_status=head.status)
-        if value.get("error"):
-            raise failure_about(value, False, head)
-        values = [each.get("values") for each in objects_in(value, "embeddings")]
         raw = object_in(value, "usageMetadata")
+        usage = usage_of(raw, UsageSource.PROVIDER_FINAL) if raw else NO_USAGE
+        try:
+            if value.get("error"):
+                raise failure_about(value, False, head)
+            values = [each.get("values") for each in objects_in(value, "embeddings")]
+            vectors = vectors_of(request, values, head.status)
+        except ChatError as failure:
+            raise failed_at(usage, failure) from failure
         return EmbeddingResponse(
             # Gemini gives no id to these answers.
             id="",
             provider=self.name,
             model=request.model,
-            embeddings=vectors_of(request, values, head.status),
-            usage=usage_of(raw, UsageSource.PROVIDER_FINAL) if raw else NO_USAGE,
+            embeddings=vectors,
+            usage=usage,
             upstream_status=head.status,
         )
 

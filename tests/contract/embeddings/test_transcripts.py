@@ -16,6 +16,7 @@ from adapters.providers.openrouter.codec import OpenRouterConfig
 from adapters.providers.openrouter.embeddings import openrouter_embeddings
 from adapters.wire.codec import ResponseHead
 from adapters.wire.embedding import EmbeddingCodec
+from domain.model.embedding import FailedAtCost
 from domain.model.errors import ChatError
 from domain.model.usage import UsageSource
 from tests.support.embedding_calls import request
@@ -77,5 +78,7 @@ def test_any_other_answer_is_a_failure_that_says_why(path: Path) -> None:
     assert error.reason.name == expected["reason"]
     assert expected["says"] in error.message
     assert error.upstream_status == head.status
+    told = error.usage.input_tokens if isinstance(error, FailedAtCost) else None
+    assert told == expected.get("input_tokens")
     if error.reason.name == "PROVIDER_RATE_LIMITED":
         assert error.retry_after_s == 7
