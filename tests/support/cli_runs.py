@@ -26,6 +26,10 @@ database = "memory"
 [local]
 enabled = false
 
+[prices."demo/hello"]
+input_usd = 0.0
+output_usd = 5.0
+
 [providers.demo]
 kind = "scripted"
 
@@ -33,10 +37,6 @@ kind = "scripted"
 hello = [{ say = "Hello" }, { say = " world" }]
 slow = [{ say = "Hello" }, { wait_s = 60.0 }, { say = " world" }]
 broken = [{ say = "Hello" }, { fail = { reason = "PROVIDER_OVERLOADED" } }]
-
-[prices."demo/hello"]
-input_usd = 0.0
-output_usd = 5.0
 """
 
 

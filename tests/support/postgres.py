@@ -61,6 +61,13 @@ class PostgresServer:
         """
         if self._process is not None:
             return
+        try:
+            self._start()
+        except RuntimeError:
+            # One that was killed may fall once more over what it left behind.
+            self._start()
+
+    def _start(self) -> None:
         self.port = self.port or free_port()
         log = self._folder / "log"
         words = [self._program, "-D", self._folder / "data", "-p", str(self.port)]

@@ -152,8 +152,8 @@ async def failed(
     await in_thread(call, gateway.address, question(provider))
     findings = mock.findings()
     assert "truncated_stream_accepted" not in findings
-    # Nobody waits here.
-    assert findings <= {"retry_after_ignored"}
+    # Nobody waits here; and the mock may notice that its stream was left only after it was asked again.
+    assert findings <= {"retry_after_ignored", "malformed_chunk_ignored"}
 
 
 @pytest.mark.parametrize("fault", STREAMED)
