@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
 
 from tests.benchmarks.table import ROOT
 
-PROFILE = "LLMSERVICE_BENCH_PROFILE"
+PROFILE = "BENCH_PROFILE"
 """Variable that names the SVG to be written of the program that is measured; `profile` sets it."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 180.0
@@ -106,7 +106,8 @@ def pinned(
             yield Program(popen.pid, log, popen)
         finally:
             # With all that it started, for it leads a group of its own; and it has nothing to finish.
-            os.killpg(popen.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(popen.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -117,13 +118,15 @@ def profiled(process: int, core: int) -> Iterator[None]:
         yield
         return
     spy = Path(sys.executable).with_name("py-spy")
-    words = ["taskset", "-c", str(core), spy, "record", "--nonblocking", "--rate", "400"]
-    words += ["--output", path, "--pid", str(process)]
+    # Not stopped for each look, which would be measured too; by thread, of which the main one has the loop.
+    words = ["taskset", "-c", str(core), spy, "record", "--nonblocking", "--threads"]
+    words += ["--rate", "400", "--output", path, "--pid", str(process)]
     with subprocess.Popen([str(each) for each in words], stdout=subprocess.DEVNULL) as spying:
         try:
             yield
         finally:
-            spying.send_signal(signal.SIGINT)
+            if spying.poll() is None:
+                spying.send_signal(signal.SIGINT)
 
 
 def _accepts(port: int) -> bool:

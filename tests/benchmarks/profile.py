@@ -4,7 +4,8 @@
 
 Of `service`, `http` and `grpc` it is the process that is measured (our server, our client, our transport);
 of the others, which measure what is inside one process, it is that process with those that it starts. It is
-drawn by py-spy, which needs leave to look into other processes (root, or ptrace_scope 0).
+drawn by py-spy, which needs leave to look into other processes (root, or ptrace_scope 0). The first level of
+a server's is its threads.
 """
 
 import argparse
