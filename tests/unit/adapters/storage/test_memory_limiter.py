@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.storage import memory_limiter
-from adapters.storage.limit_gates import first_short
 from adapters.storage.memory_limiter import MemoryLimiter
 from domain.model.errors import ErrorReason, LimitExceeded
 from domain.policy.limits import NOTHING, Limit, LimitKind, Need, Reservation
-from domain.policy.meters import MINUTE_US, BudgetMeter, Moment, RateMeter, SlotMeter
 from tests.support.core_cancel import Cut, cancel_at_every_await
+from tests.support.core_limits import assert_at_rest, assert_rate, assert_reasons_to_wait
 
 PARALLEL = Limit("caller:a", LimitKind.PARALLEL_CALLS, 2)
 TOKENS = Limit("caller:a", LimitKind.TOKENS_PER_MINUTE, 100)
@@ -57,18 +56,6 @@ async def hold(
     async with books.reserved(limits, need, wait_s) as reservation:
         await anyio.sleep(for_s)
         reservation.used = need if used is None else used
-
-
-def assert_at_rest(books: MemoryLimiter) -> None:
-    """Nothing is held, reserved or waited for."""
-    for gate in books._gates.values():
-        assert (gate.line, gate.wanted, gate.held) == ([], 0, 0)
-        meter = gate.meter
-        if isinstance(meter, SlotMeter):
-            assert meter._held == 0
-        elif isinstance(meter, RateMeter | BudgetMeter):
-            assert meter._reserved == 0
-    assert books._waiting == 0
 
 
 async def test_a_call_that_fits_is_let_in_at_once(autojump_clock: trio.testing.MockClock) -> None:
@@ -349,12 +336,7 @@ class _Books:
         finally:
             for limit in limits:
                 self.held[limit] -= 1
-        # The first in each line has a reason to wait.
-        now = Moment(int(trio.current_time() * 1e6), WALL_S)
-        for gate in self.limiter._gates.values():
-            if gate.line and all(not each.called.is_set() for each in gate.line):
-                first = gate.line[0]
-                assert first_short(first.claims, first.number, now) is not None
+        assert_reasons_to_wait(self.limiter, WALL_S)
 
 
 @settings(max_examples=400, deadline=None)
@@ -371,12 +353,5 @@ def test_whatever_happens_no_limit_is_exceeded_and_nothing_is_kept(
 
     trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0))
     assert_at_rest(books.limiter)
-    _assert_rate([(at_s, 1) for at_s in books.starts], REQUESTS.most)
-    _assert_rate(books.tokens, TOKENS.most)
-
-
-def _assert_rate(events: Sequence[tuple[float, int]], most: int) -> None:
-    for first, last in itertools.combinations_with_replacement(range(len(events)), 2):
-        inside = sum(size for _, size in events[first : last + 1])
-        passed_us = round((events[last][0] - events[first][0]) * 1e6) + 1
-        assert inside * MINUTE_US <= most * (MINUTE_US + passed_us)
+    assert_rate([(at_s, 1) for at_s in books.starts], REQUESTS.most)
+    assert_rate(books.tokens, TOKENS.most)
