@@ -22,6 +22,7 @@ from domain.model.usage import (
     UsageRecord,
     UsageSource,
 )
+from domain.policy.deadline import was_due
 from ports.prices import Cost, Prices
 from ports.usage_log import RecordLost, UsageLog
 
@@ -151,7 +152,7 @@ class Account:
             return AttemptOutcome.DRAINED, ErrorReason.SERVICE_DRAINING
         if self.ledger.left is not None:
             return AttemptOutcome.DRAINED, self.ledger.left
-        if now_s >= self.deadline_s:
+        if was_due(now_s, self.start_s, self.deadline_s):
             return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
         return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
 

@@ -21,6 +21,7 @@ from domain.model.call import ChatCall
 from domain.model.chat import OnDisconnect
 from domain.model.errors import ChatError, ErrorReason, ServiceFailure
 from domain.model.events import ChatEvent, Finished
+from domain.policy.deadline import was_due
 from domain.services.drains import Drains
 from domain.services.settle import SAID
 from ports.chat_model import ChatModel
@@ -76,6 +77,7 @@ class _Answer(AsyncIterator[ChatEvent]):
     _send: MemoryObjectSendStream[ChatEvent]
     _receive: MemoryObjectReceiveStream[ChatEvent]
     _deadline_s: float
+    _start_s: float = attrs.field(factory=anyio.current_time)
     _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     _reading: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     _opened: anyio.Event = attrs.field(factory=anyio.Event)
@@ -196,7 +198,7 @@ class _Answer(AsyncIterator[ChatEvent]):
             return False
         if not self.drains.admit(self._scope):
             return False
-        late = anyio.current_time() >= self._deadline_s
+        late = was_due(anyio.current_time(), self._start_s, self._deadline_s)
         ledger.left = ErrorReason.CALLER_DEADLINE if late else ErrorReason.CALLER_CANCELLED
         self._left = True
         return True

@@ -13,6 +13,7 @@ from adapters.storage.memory_usage_log import MemoryUsageLog
 from domain.model.call import ChatCall
 from domain.model.chat import ChatRequest, Message, Role, Text
 from domain.model.usage import Usage, UsageRecord
+from entrypoints.account import memory_account
 from entrypoints.compose import open_service
 from entrypoints.settings.loading import structure
 from tests.support.chat_contract import FIXTURES
@@ -66,7 +67,7 @@ async def recorded(provider: str, model: str, body: dict[str, Any]) -> UsageReco
         native = {"kind": provider, "base_url": upstream.url, "api_key_env": "KEY"}
         settings = structure({"local": {"enabled": False}, "providers": {provider: native}})
         async with open_service(
-            settings, environment={"KEY": "sk-0123456789"}, usage_log=log
+            settings, environment={"KEY": "sk-0123456789"}, account=memory_account(log)
         ) as service:
             question = Message(role=Role.USER, parts=(Text(text="Hello"),))
             request = ChatRequest(provider=provider, model=model, messages=(question,))

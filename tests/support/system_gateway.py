@@ -12,7 +12,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, Re
 from google.rpc.status_pb2 import Status
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
-from entrypoints.account import memory_account
+from entrypoints.account import Account, memory_account
 from entrypoints.compose import open_service
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -42,13 +42,20 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    settings: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    settings: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    account: Account | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve `settings`, written as TOML gives them, on a free port while the block runs."""
+    """Serve `settings`, written as TOML gives them, on a free port while the block runs.
+
+    Where there is an `account`, `Gateway.log` stays empty.
+    """
     log = MemoryUsageLog()
     tree = structure({**settings, "grpc": {"port": 0, **settings.get("grpc", {})}})
     async with (
-        open_service(tree, environment=environment or {}, account=memory_account(log)) as service,
+        open_service(
+            tree, environment=environment or {}, account=account or memory_account(log)
+        ) as service,
         trio.open_nursery() as nursery,
     ):
         callers = caller_table(tree.callers)
