@@ -53,9 +53,13 @@ ENDS: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from(
         (30.0, FINISHED),
     ]
 )
-STEPS = st.builds(
-    lambda content, end: (STARTED, *content, *end), st.lists(CONTENT, max_size=4), ENDS
-)
+
+
+def answer(content: list[Step], end: tuple[Step, ...]) -> tuple[Step, ...]:
+    return (STARTED, *content, *end)
+
+
+STEPS = st.builds(answer, st.lists(CONTENT, max_size=4), ENDS)
 ENTRIES: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from(
     [(), (), (2.0,), (30.0,), (refused,), (1.0, refused)]
 )

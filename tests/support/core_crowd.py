@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, nullcontext
 import anyio
 import attrs
 import trio
-import trio.testing
 
 from adapters.storage.memory_limiter import MemoryLimiter
 from domain.model.call import ChatCall

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def call(server: Stub, number: int) -> grpc.StatusCode:
 
 def call_all(address: str) -> Counter[tuple[str, grpc.StatusCode]]:
     with stub(address) as server, ThreadPoolExecutor(CLIENTS) as threads:
-        codes = threads.map(lambda number: call(server, number), range(CALLS))
+        codes = threads.map(partial(call, server), range(CALLS))
         return Counter(zip(map(kind, range(CALLS)), codes, strict=True))
 
 
