@@ -25,7 +25,8 @@ class CallerLimits:
 UNLIMITED = CallerLimits()
 
 
-@attrs.frozen
+# Looked up in tables at every call.
+@attrs.frozen(cache_hash=True)
 class Caller:
     """The party a call is made for and accounted to.
 

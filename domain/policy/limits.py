@@ -5,6 +5,7 @@ A call reserves what it may need of every limit at once, and settles to what it 
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 
 import attrs
 
@@ -95,6 +96,7 @@ METERS: Mapping[LimitKind, Callable[[], Meter]] = {
 }
 
 
+@lru_cache(4_096)
 def limits_of(caller: Caller) -> tuple[Limit, ...]:
     """Return the limits of `caller` itself."""
     sizes = {
