@@ -26,6 +26,9 @@ class LimitKind(Enum):
     BUDGET_PER_DAY = "US dollars a day (UTC)"
     BUDGET_PER_MONTH = "US dollars a month (UTC)"
 
+    # Enum's own is in Python, and a call looks up dozens.
+    __hash__ = object.__hash__
+
 
 BUDGETS = frozenset({LimitKind.BUDGET_PER_DAY, LimitKind.BUDGET_PER_MONTH})
 

@@ -195,7 +195,9 @@ async def test_a_thousand_calls_leave_a_thousand_records_that_agree_with_the_pro
         _agrees(records[f"r-{number}"], upstream, number)
     for each in sums:
         outcome = each.group[Dimension.OUTCOME]
-        mine = [number for number in range(CALLS) if ENDS[kind(number)][1] == outcome]
+        mine = [
+            number for number in range(CALLS) if records[f"r-{number}"].attempt.outcome == outcome
+        ]
         estimated = [records[f"r-{number}"] for number in mine if kind(number) == "k"]
         told = [upstream.reported.get(number, (0, 0)) for number in mine]
         assert each.input_tokens == sum(input_ for input_, _ in told) + sum(
@@ -210,6 +212,11 @@ def _agrees(record: UsageRecord, upstream: Upstream, number: int) -> None:
     _, outcome, reason, source = ENDS[kind(number)]
     attempt = record.attempt
     usage = attempt.usage
+    if kind(number) == "d" and attempt.outcome is AttemptOutcome.CANCELLED:
+        # On a busy machine the client's timer, which is the first to start, may be so far ahead of the
+        # server's that what arrives is a plain cancel.
+        outcome, reason = AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
+        assert attempt.total_s > DEADLINE_S / 2
     assert (attempt.outcome, attempt.error_reason, usage.source) == (outcome, reason, source)
     assert upstream.asked[number] == 1
     if source is UsageSource.ESTIMATED:
