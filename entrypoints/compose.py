@@ -26,6 +26,7 @@ from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
+from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
@@ -114,7 +115,8 @@ async def open_service(
         for provider in providers.values():
             if isinstance(provider, Absent):
                 progress(f"{provider.remedy}; until then it cannot be called")
-        yield Service(Routed(providers), EmbeddingRouted(embeddings), drains)
+        reader = UsageReader(account.query)
+        yield Service(Routed(providers), EmbeddingRouted(embeddings), drains, reader)
 
 
 async def _local(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -37,12 +37,22 @@ class Dimension(StrEnum):
     HOUR = "hour"
 
 
+@attrs.frozen
+class LabelKey:
+    """A label by which a summary can be grouped; what does not have it is in the group of the empty text."""
+
+    key: str
+
+
+Grouping: TypeAlias = Dimension | LabelKey
+
+
 @attrs.frozen(kw_only=True)
 class UsageSummary:
     """What the attempts of one group come to; what nobody reported counts as nothing.
 
     Attributes:
-        group: Value by dimension; a day is ``2026-11-22``, an hour ``2026-11-22T20``.
+        group: Value by what was asked for; a day is ``2026-11-22``, an hour ``2026-11-22T20``.
         attempts: How many there were, however they ended.
         served: How many of them were served.
         unpriced: How many have tokens, and no known price.
@@ -50,7 +60,7 @@ class UsageSummary:
         cost_nano_usd: Sum of what is known, in 1e-9 US dollars.
     """
 
-    group: Mapping[Dimension, str]
+    group: Mapping[Grouping, str]
     attempts: int
     served: int
     unpriced: int
@@ -74,7 +84,7 @@ class UsageQuery(Protocol):
         ...
 
     async def summary(
-        self, wanted: UsageFilter, by: Sequence[Dimension] = (), /
+        self, wanted: UsageFilter, by: Sequence[Grouping] = (), /
     ) -> Sequence[UsageSummary]:
         """Return the sums of what is `wanted`, one for each group that occurs, ordered by group.
 

@@ -9,6 +9,9 @@ from fnmatch import fnmatchcase
 from domain.model.caller import Caller
 from domain.model.errors import AccessDenied
 
+READ_ALL_USAGE = "usage.read_all"
+"""The scope of those who may read everybody's records."""
+
 
 def may_use(caller: Caller, provider: str, model: str) -> bool:
     """Return whether `caller` may use `model` of `provider`, both as resolved."""
@@ -23,6 +26,11 @@ def may_reach(caller: Caller, provider: str) -> bool:
     return not caller.allow or any(
         fnmatchcase(provider, glob.partition("/")[0]) for glob in caller.allow
     )
+
+
+def usage_readable(caller: Caller) -> str | None:
+    """Return whose records `caller` may read: its own by default; None: everybody's."""
+    return None if READ_ALL_USAGE in caller.scopes else caller.name
 
 
 def demand_use(caller: Caller, provider: str, model: str) -> None:

@@ -5,7 +5,7 @@ Facts are in the tables; what is right here may still be refused by a provider.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from domain.model.chat import (
     ChatRequest,
@@ -180,11 +180,14 @@ def _reasoning(request: ChatRequest) -> Iterator[FieldViolation]:
 
 
 def _labels(request: ChatRequest) -> Iterator[FieldViolation]:
-    if len(request.labels) > MAX_LABELS:
-        yield FieldViolation(
-            "labels", f"has {len(request.labels)} entries; at most {MAX_LABELS} are kept"
-        )
-    for key, value in request.labels.items():
+    return label_violations(request.labels)
+
+
+def label_violations(labels: Mapping[str, str]) -> Iterator[FieldViolation]:
+    """Yield everything that is wrong with `labels`."""
+    if len(labels) > MAX_LABELS:
+        yield FieldViolation("labels", f"has {len(labels)} entries; at most {MAX_LABELS} are kept")
+    for key, value in labels.items():
         if not key or len(key.encode()) > MAX_LABEL_KEY_BYTES:
             yield FieldViolation(
                 "labels", f"key {key[:32]!r} must have 1 to {MAX_LABEL_KEY_BYTES} bytes"

@@ -8,10 +8,11 @@ import attrs
 from domain.model.call import ChatCall, Delivery
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
-from domain.model.errors import InvalidRequest
+from domain.model.errors import ErrorReason, InvalidRequest, ServiceFailure
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse, ResponseFold
+from domain.model.usage import UsageRecord
 from domain.policy.embedding import violations as embedding_violations
 from domain.policy.listing import listed
 from domain.policy.media_type import typed
@@ -19,6 +20,8 @@ from domain.policy.validation import violations
 from domain.services.drains import Drains
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
+from domain.services.usage_reader import UsageReader
+from ports.usage_query import UsageFilter
 
 _NO_EMBEDDINGS = EmbeddingRouted({})
 
@@ -30,6 +33,7 @@ class Service:
     _routed: Routed
     _embeddings: EmbeddingRouted = _NO_EMBEDDINGS
     _drains: Drains | None = None
+    _account: UsageReader | None = None
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer to `call`; see `ports.chat_model.ChatModel`.
@@ -69,6 +73,19 @@ class Service:
         if wrong:
             raise InvalidRequest(*wrong)
         return await self._embeddings.embed(call)
+
+    def usage(self, wanted: UsageFilter, caller: Caller = ANONYMOUS) -> AsyncIterator[UsageRecord]:
+        """Return what is `wanted` of what `caller` may read of the account, oldest first.
+
+        It is read in pages, as it is consumed; what ended in the last moment may not be there yet.
+
+        Raises:
+            InvalidRequest: Names every bad field.
+            ServiceFailure: On entry, or from any step of the iteration: the account cannot be read now.
+        """
+        if self._account is None:
+            raise ServiceFailure("no account is kept here", ErrorReason.SERVICE_INTERNAL)
+        return self._account.records(wanted, caller)
 
     def end_by(self, when_s: float) -> None:
         """Have no answer read on after `when_s`, on the event loop's clock, whose caller is gone."""

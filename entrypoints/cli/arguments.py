@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from entrypoints.cli.account_arguments import add_keys
+from entrypoints.cli.account_arguments import add_keys, add_usage
 from entrypoints.cli.options import add_command, add_config, add_target, port, positive, seconds
 
 
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_chat, _add_models, add_keys, _add_check):
+    for add in (_add_serve, _add_chat, _add_models, add_usage, add_keys, _add_check):
         add(commands)
     return top
 

@@ -28,7 +28,7 @@ from entrypoints.client.connection import GOODBYE_S
 from entrypoints.client.connections import Connections
 from entrypoints.client.errors import CallFailed, request_id_in
 from entrypoints.client.limits import Limits
-from entrypoints.client.stream import Events
+from entrypoints.client.stream import Events, Records
 from entrypoints.client.tls import Tls
 from entrypoints.client.token import Bearer, TokenSource
 from entrypoints.client.way import prepared
@@ -40,6 +40,7 @@ from entrypoints.grpc.pb.llm_service_pb2 import (
     LLMRequest,
     LLMResponse,
     ModelInfo,
+    QueryUsageRequest,
 )
 from entrypoints.grpc.transport.engine import Headers, engine_factory
 from entrypoints.grpc.transport.headers import Metadata, write_metadata
@@ -51,6 +52,7 @@ Sent: TypeAlias = Iterable[tuple[str, str | bytes]]
 _INVOKE = "/llmservice.v1.LLMService/Invoke"
 _INVOKE_STREAM = "/llmservice.v1.LLMService/InvokeStream"
 _EMBED = "/llmservice.v1.EmbeddingService/Embed"
+_QUERY_USAGE = "/llmservice.v1.UsageService/QueryUsage"
 _LIST_MODELS = "/llmservice.v1.ModelService/ListModels"
 _DEFAULT_LIMITS = Limits()
 
@@ -140,6 +142,19 @@ class Client:
             _LIST_MODELS, request, ListModelsResponse, timeout_s=timeout_s, metadata=metadata
         )
         return tuple(reply.message.models)
+
+    @asynccontextmanager
+    async def query_usage(
+        self, request: QueryUsageRequest, *, timeout_s: float | None = None, metadata: Sent = ()
+    ) -> AsyncIterator[Records]:
+        """Open the records that `request` wants and the caller may read, oldest first.
+
+        Raises:
+            CallFailed: On entry, or from any step of the iteration.
+            ValueError: `metadata` cannot be sent.
+        """
+        async with self._call(_QUERY_USAGE, request, timeout_s, metadata) as call:
+            yield Records(call)
 
     async def unary(
         self,

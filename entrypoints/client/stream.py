@@ -1,4 +1,4 @@
-"""The events of a streamed answer; an answer that was cut short never looks complete."""
+"""What servers stream: an answer, which never looks complete when it was cut short, and usage records."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,11 @@ from purerpc import StatusCode
 
 from entrypoints.client.attempt import Asked
 from entrypoints.client.errors import CallFailed, request_id_in
-from entrypoints.grpc.pb.llm_service_pb2 import STREAM_EVENT_TYPE_FINISH, LLMStreamResponse
+from entrypoints.grpc.pb.llm_service_pb2 import (
+    STREAM_EVENT_TYPE_FINISH,
+    LLMStreamResponse,
+    UsageRecord,
+)
 from entrypoints.grpc.transport.headers import Metadata
 
 
@@ -57,3 +61,25 @@ class Events(AsyncIterator[LLMStreamResponse]):
             initial_metadata=self.initial_metadata,
             trailing_metadata=self.trailing_metadata,
         )
+
+
+@attrs.define(eq=False)
+class Records(AsyncIterator[UsageRecord]):
+    """Yields usage records as they come; ends after the last one and status OK, or raises `CallFailed`."""
+
+    _call: Asked
+
+    async def __anext__(self) -> UsageRecord:
+        payload = await self._call.message()
+        if payload is None:
+            raise StopAsyncIteration
+        try:
+            return UsageRecord.FromString(payload)
+        except DecodeError:
+            raise CallFailed(
+                StatusCode.INTERNAL,
+                "a record is not a valid llmservice.v1.UsageRecord",
+                request_id=request_id_in(self._call.initial_metadata),
+                initial_metadata=self._call.initial_metadata,
+                trailing_metadata=self._call.trailing_metadata,
+            ) from None

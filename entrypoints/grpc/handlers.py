@@ -17,10 +17,12 @@ from entrypoints.grpc.pb.llm_service_grpc import (
     EmbeddingServiceServicer,
     LLMServiceServicer,
     ModelServiceServicer,
+    UsageServiceServicer,
 )
 from entrypoints.grpc.translate.answers import StreamWriter, models_pb, response_pb
 from entrypoints.grpc.translate.embeddings import embedding_request_of, embeddings_pb
 from entrypoints.grpc.translate.requests import request_of
+from entrypoints.grpc.translate.usage import filter_of, record_pb
 from entrypoints.grpc.transport.call import ServerCall
 
 
@@ -80,6 +82,21 @@ class EmbeddingHandlers(EmbeddingServiceServicer):
         )
         request.context = call
         return embeddings_pb(await self.service_.embed(call))
+
+
+@attrs.frozen
+class UsageHandlers(UsageServiceServicer):
+    """`QueryUsage`."""
+
+    service_: Service
+
+    async def QueryUsage(  # type: ignore[override]
+        self, input_message: pb.QueryUsageRequest, request: ServerCall
+    ) -> None:
+        """Tell the caller its records, or everybody's, as fast as it reads them."""
+        records = self.service_.usage(filter_of(input_message), request.caller)
+        async for record in records:
+            await request.send(record_pb(record))
 
 
 def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:

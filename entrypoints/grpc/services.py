@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import purerpc
 
 from domain.services.service import Service
-from entrypoints.grpc.handlers import EmbeddingHandlers, LLMHandlers, ModelHandlers
+from entrypoints.grpc.handlers import EmbeddingHandlers, LLMHandlers, ModelHandlers, UsageHandlers
 from entrypoints.grpc.health import HealthHandlers
 from entrypoints.grpc.reflection import (
     NAMES,
@@ -22,6 +22,7 @@ def services_of(service: Service, draining: Draining) -> Sequence[purerpc.Servic
         LLMHandlers(service).service,
         ModelHandlers(service).service,
         EmbeddingHandlers(service).service,
+        UsageHandlers(service).service,
     ]
     return [*ours, HealthHandlers(frozenset(each.name for each in ours), draining).service]
 

@@ -12,7 +12,7 @@ from adapters.storage.sql.schema import USAGE_RECORDS
 from adapters.storage.writing.rows import decode
 from domain.model.errors import ErrorReason, ServiceFailure
 from domain.model.usage import AttemptOutcome, UsageRecord
-from ports.usage_query import Dimension, UsageFilter, UsageSummary
+from ports.usage_query import Dimension, Grouping, LabelKey, UsageFilter, UsageSummary
 
 PAGE = 500
 """Records read at a time."""
@@ -33,12 +33,15 @@ class SqlUsageQuery:
         return _Records(self._database, wanted)
 
     async def summary(
-        self, wanted: UsageFilter, by: Sequence[Dimension] = (), /
+        self, wanted: UsageFilter, by: Sequence[Grouping] = (), /
     ) -> Sequence[UsageSummary]:
         """See `ports.usage_query.UsageQuery`."""
-        groups = [_group(each, self._database.engine.dialect.name) for each in by]
+        dialect = self._database.engine.dialect.name
+        # Grouped by these names: what is said twice with parameters is not the same to every database.
+        names = [f"group_{number}" for number in range(len(by))]
+        groups = [_group(each, dialect).label(name) for each, name in zip(by, names, strict=True)]
         statement = (
-            sa.select(*groups, *_SUMS).where(*_conditions(wanted)).group_by(*groups)
+            sa.select(*groups, *_SUMS).where(*_conditions(wanted)).group_by(*names)
             if by
             else sa.select(*_SUMS).where(*_conditions(wanted))
         )
@@ -145,15 +148,17 @@ _SUMS: Sequence[sa.ColumnElement[int]] = (
 )
 
 
-def _summary(by: Sequence[Dimension], row: Sequence[Any]) -> UsageSummary:
+def _summary(by: Sequence[Grouping], row: Sequence[Any]) -> UsageSummary:
     sums = {str(sum_.key): int(value) for sum_, value in zip(_SUMS, row[len(by) :], strict=True)}
     total_us = sums.pop("total_us")
     group = {dimension: str(value) for dimension, value in zip(by, row, strict=False)}
     return UsageSummary(group=group, total_s=total_us / 1e6, **sums)
 
 
-def _group(dimension: Dimension, dialect: str) -> sa.ColumnElement[Any]:
+def _group(dimension: Grouping, dialect: str) -> sa.ColumnElement[Any]:
     """Return the column of `dimension`; a time is rounded down and written out."""
+    if isinstance(dimension, LabelKey):
+        return sa.func.coalesce(_C.labels[dimension.key].as_string(), "")
     plain = _PLAIN.get(dimension)
     return plain if plain is not None else _TIMES[dialect](dimension)
 

@@ -134,3 +134,40 @@ class EmbeddingServiceStub:
                 entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.EmbedResponse,
             )
         )
+
+
+class UsageServiceServicer(purerpc.Servicer):
+    async def QueryUsage(self, input_message):
+        raise NotImplementedError()
+
+    @property
+    def service(self) -> purerpc.Service:
+        service_obj = purerpc.Service(
+            "llmservice.v1.UsageService"
+        )
+        service_obj.add_method(
+            "QueryUsage",
+            self.QueryUsage,
+            purerpc.RPCSignature(
+                purerpc.Cardinality.UNARY_STREAM,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.QueryUsageRequest,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.UsageRecord,
+            )
+        )
+        return service_obj
+
+
+class UsageServiceStub:
+    def __init__(self, channel):
+        self._client = purerpc.Client(
+            "llmservice.v1.UsageService",
+            channel
+        )
+        self.QueryUsage = self._client.get_method_stub(
+            "QueryUsage",
+            purerpc.RPCSignature(
+                purerpc.Cardinality.UNARY_STREAM,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.QueryUsageRequest,
+                entrypoints_dot_grpc_dot_pb_dot_llm_service__pb2.UsageRecord,
+            )
+        )
