@@ -39,6 +39,16 @@ default:
 @models *ARGS:
     exec {{ bin }}/llmservice models "$@"
 
+# Sum up tokens, cost and outcomes
+[group('use')]
+@usage *ARGS:
+    exec {{ bin }}/llmservice usage "$@"
+
+# Make, change, revoke and list the keys of callers
+[group('use')]
+@keys *ARGS:
+    exec {{ bin }}/llmservice keys "$@"
+
 # Validate the configuration and show what is in force and what is missing
 [group('use')]
 @check *ARGS:

@@ -10,10 +10,14 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import attrs
+
+from entrypoints.cli.main import main
 
 PATIENCE_S = 20.0
 PROGRAM = (sys.executable, "-m", "entrypoints.cli.main")
@@ -58,6 +62,17 @@ def run(*words: str, text: str | None = None, **changes: str) -> subprocess.Comp
         env=environment(**changes),
         cwd=ROOT,
     )
+
+
+def called(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Do what `run` does in this process, which takes a tenth of the time."""
+    with (
+        patch.dict(os.environ, environment(**changes), clear=True),
+        redirect_stdout(StringIO()) as out,
+        redirect_stderr(StringIO()) as err,
+    ):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 @contextmanager

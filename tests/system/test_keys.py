@@ -4,18 +4,15 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from hashlib import sha256
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-from entrypoints.cli.main import main
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from tests.support.cli_runs import Running, run, serving
+from tests.support.cli_runs import Running, called, run, serving
 from tests.support.system_gateway import Refused, Stub, ask, refusal, stub
 
 IN_FORCE_S = 2.0
@@ -42,18 +39,11 @@ def server(tmp_path: Path) -> Iterator[Running]:
         yield running
 
 
-def called(folder: Path, *words: str) -> tuple[int, str, str]:
-    """Run `llmservice keys` in this process, which takes a tenth of the time; return code, stdout, stderr."""
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        code = main(["keys", *words, f"--config={folder}/c.toml"])
-    return code, out.getvalue(), err.getvalue()
-
-
 def keys(folder: Path, *words: str) -> str:
     """Return what `llmservice keys` prints."""
-    code, out, err = called(folder, *words)
-    assert code == 0, err
-    return out.strip()
+    done = called("keys", *words, f"--config={folder}/c.toml")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def bearer(token: str) -> list[tuple[str, str]]:
@@ -209,10 +199,10 @@ def test_what_makes_no_sense_is_one_line_with_the_remedy(
     static = f'[callers.carol]\ntoken_sha256 = "{"0" * 64}"\n'
     (tmp_path / "c.toml").write_text(config(tmp_path, static))
     keys(tmp_path, "create", "alice")
-    found, out, err = called(tmp_path, *words)
-    assert (found, out) == (code, "")
-    assert said in err
-    assert len(err.splitlines()) == 1
+    done = called("keys", *words, f"--config={tmp_path}/c.toml")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_an_account_in_memory_has_no_keys() -> None:

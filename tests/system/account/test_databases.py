@@ -21,7 +21,7 @@ from adapters.storage.sql.usage_query import PAGE, SqlUsageQuery
 from adapters.storage.writing.rows import encode
 from adapters.storage.writing.sink import RowRefused
 from domain.model.usage import AttemptOutcome, Usage
-from ports.usage_query import Dimension, UsageFilter, UsageQuery, UsageSummary
+from ports.usage_query import Dimension, LabelKey, UsageFilter, UsageQuery, UsageSummary
 from tests.support.account_open import kept_at, open_account_at
 from tests.support.account_records import NOON_S, full_record, record
 
@@ -197,6 +197,14 @@ async def asked(query: UsageQuery) -> None:
     assert [(each.group[Dimension.OUTCOME], each.served) for each in ends] == [
         ("failed", 0),
         ("served", 4),
+    ]
+    team, odd = LabelKey("team"), LabelKey("o'd\"d.$key")
+    teams = await query.summary(UsageFilter(), [team, Dimension.CALLER, odd])
+    assert [(each.group[team], each.group[odd], each.attempts) for each in teams] == [
+        ("", "", 1),
+        ("", "", 2),
+        ("blue", "", 1),
+        ("blue", "", 1),
     ]
 
 

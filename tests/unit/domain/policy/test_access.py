@@ -4,7 +4,7 @@ import pytest
 
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import AccessDenied, ErrorReason
-from domain.policy.access import demand_use, may_reach, may_use
+from domain.policy.access import READ_ALL_USAGE, demand_use, may_reach, may_use, usage_readable
 
 
 def alice(*allow: str) -> Caller:
@@ -50,3 +50,10 @@ def test_a_caller_hears_only_of_providers_it_might_use() -> None:
         "local",
     ]
     assert may_reach(ANONYMOUS, "anthropic")
+
+
+def test_callers_read_their_own_records_and_everybodys_with_the_scope() -> None:
+    assert usage_readable(alice()) == "alice"
+    assert usage_readable(ANONYMOUS) == ANONYMOUS.name
+    assert usage_readable(Caller("ops", frozenset({"usage.write"}))) == "ops"
+    assert usage_readable(Caller("ops", frozenset({READ_ALL_USAGE}))) is None
