@@ -26,7 +26,7 @@ from tests.benchmarks.http_clients import CLIENTS
 from tests.benchmarks.machine import other_core, subject_core
 from tests.benchmarks.peers import environment_of
 from tests.benchmarks.process import profiled
-from tests.benchmarks.table import ROOT, Figures
+from tests.benchmarks.table import ROOT, Figures, in_turn
 from tests.benchmarks.upstream import CHUNKS, Upstream, running
 
 LOADS: Mapping[str, tuple[str, int]] = {
@@ -85,7 +85,7 @@ def measure(
     for turn in range(rounds + 1):
         for load, (kind, at_once) in LOADS.items():
             url = upstream.base_url(kind)
-            for name, each in clients.items():
+            for name, each in in_turn(tuple(clients.items()), turn):
                 found = each.asked(url, kind != "whole", at_once, seconds)
                 if turn:
                     figures.add(load, name, found)

@@ -25,7 +25,7 @@ from tests.benchmarks.contestants import EVERYTHING, NOTHING, Contestant, direct
 from tests.benchmarks.grpc_load import Counted
 from tests.benchmarks.machine import other_core, subject_core
 from tests.benchmarks.process import profiled
-from tests.benchmarks.table import Figures
+from tests.benchmarks.table import Figures, in_turn
 from tests.benchmarks.upstream import CHUNKS, running
 
 SUBJECT = "ours, all on"
@@ -67,7 +67,7 @@ def measure(contestants: Sequence[Contestant], rounds: int, seconds: float) -> F
         # Not asked before: what it is started with.
     for turn in range(rounds + 1):
         for load in LOADS:
-            for each in contestants:
+            for each in in_turn(contestants, turn):
                 found = _asked(each, load, seconds if turn else min(seconds, 0.2))
                 if turn:
                     figures.add(load.name, each.name, found)

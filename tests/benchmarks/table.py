@@ -1,14 +1,16 @@
 """Figures of interleaved rounds, as a table of medians, spreads and ratios, and as a file."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
+from typing import TypeVar
 
 import attrs
 
 from tests.benchmarks.machine import facts
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / ".benchmarks"
 MANY = 8
@@ -82,6 +84,12 @@ class Figures:
         }
         save(name, result, path)
         return result
+
+
+def in_turn(everyone: Sequence[T], turn: int) -> Sequence[T]:
+    """Return `everyone`, beginning with the next one each turn: whoever follows a heavy one pays for it."""
+    first = (turn - 1) % len(everyone)
+    return [*everyone[first:], *everyone[:first]]
 
 
 def save(name: str, result: Mapping[str, object], path: Path | None = None) -> None:

@@ -10,7 +10,7 @@ from tests.benchmarks import codec, layers, upstream
 from tests.benchmarks.contestants import direct
 from tests.benchmarks.machine import other_core
 from tests.benchmarks.start import Imported, parsed
-from tests.benchmarks.table import Figures
+from tests.benchmarks.table import Figures, in_turn
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_each_round() -> None:
@@ -39,6 +39,11 @@ def test_the_spread_of_many_rounds_is_their_middle_half() -> None:
     for each in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 800.0):
         figures.add("load", "ours", {"s": each})
     assert list(figures.lines("ours"))[1].endswith("s 4.00 (2.00 to 6.00)")
+
+
+def test_everyone_comes_first_once_and_the_first_round_is_as_listed() -> None:
+    orders = [list(in_turn("abc", turn)) for turn in (1, 2, 3, 4)]
+    assert orders == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
 def test_what_is_saved_says_where_it_was_measured(
