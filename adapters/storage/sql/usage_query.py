@@ -40,10 +40,11 @@ class SqlUsageQuery:
         # Grouped by these names: what is said twice with parameters is not the same to every database.
         names = [f"group_{number}" for number in range(len(by))]
         groups = [_group(each, dialect).label(name) for each, name in zip(by, names, strict=True)]
+        chosen = _conditions(wanted, dialect)
         statement = (
-            sa.select(*groups, *_SUMS).where(*_conditions(wanted)).group_by(*names)
+            sa.select(*groups, *_SUMS).where(*chosen).group_by(*names)
             if by
-            else sa.select(*_SUMS).where(*_conditions(wanted))
+            else sa.select(*_SUMS).where(*chosen)
         )
         rows = await _read(self._database, lambda connection: connection.execute(statement).all())
         found = [_summary(by, row) for row in rows]
@@ -88,7 +89,7 @@ class _Records(AsyncIterator[UsageRecord]):
         place = sa.tuple_(_C.time_us, _C.record_id)
         statement = (
             sa.select(USAGE_RECORDS)
-            .where(*_conditions(self._wanted))
+            .where(*_conditions(self._wanted, connection.dialect.name))
             .order_by(_C.time_us, _C.record_id)
             .limit(PAGE)
         )
@@ -111,14 +112,27 @@ async def _read(database: Database, work: Callable[[sa.Connection], T]) -> T:
         ) from error
 
 
-def _conditions(wanted: UsageFilter) -> Sequence[sa.ColumnElement[bool]]:
+def _conditions(wanted: UsageFilter, dialect: str) -> Sequence[sa.ColumnElement[bool]]:
     found = [_C.time_us >= round(wanted.start_s * 1e6)]
     if wanted.end_s is not None:
         found.append(_C.time_us < round(wanted.end_s * 1e6))
     if wanted.caller is not None:
         found.append(_C.caller == wanted.caller)
-    found += [_C.labels[key].as_string() == value for key, value in wanted.labels.items()]
+    found += [_LABEL[dialect](key) == value for key, value in wanted.labels.items()]
     return found
+
+
+def _in_sqlite(key: str) -> sa.ColumnElement[Any]:
+    # By comparison, not by a path: a path cannot quote every key.
+    label = sa.func.json_each(_C.labels).table_valued("key", "value")
+    return sa.select(label.c.value).where(label.c.key == key).scalar_subquery()
+
+
+_LABEL: Mapping[str, Callable[[str], sa.ColumnElement[Any]]] = {
+    "sqlite": _in_sqlite,
+    "postgresql": lambda key: _C.labels[key].as_string(),
+}
+"""What a record's label of this name says; NULL: it has none."""
 
 
 def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
@@ -158,7 +172,7 @@ def _summary(by: Sequence[Grouping], row: Sequence[Any]) -> UsageSummary:
 def _group(dimension: Grouping, dialect: str) -> sa.ColumnElement[Any]:
     """Return the column of `dimension`; a time is rounded down and written out."""
     if isinstance(dimension, LabelKey):
-        return sa.func.coalesce(_C.labels[dimension.key].as_string(), "")
+        return sa.func.coalesce(_LABEL[dialect](dimension.key), "")
     plain = _PLAIN.get(dimension)
     return plain if plain is not None else _TIMES[dialect](dimension)
 

@@ -129,6 +129,18 @@ async def test_two_servers_write_to_one_database(url: str, tmp_path: Path) -> No
         assert len({each.request_id for each in await account.records()}) == 600
 
 
+@pytest.mark.parametrize("key", ['a"b', "a\\", "a.b", "$", "a'b", "[0]", "ü", "%"])
+async def test_whatever_a_label_is_called_its_records_are_found(
+    url: str, tmp_path: Path, key: str
+) -> None:
+    await kept_at(url, tmp_path, record("1", labels={key: key, "n": "1"}), record("2"))
+    async with open_account_at(url, tmp_path) as account:
+        assert await ids(account.query, UsageFilter(labels={key: key, "n": "1"})) == ["1"]
+        assert await ids(account.query, UsageFilter(labels={key: "other"})) == []
+        sums = await account.query.summary(UsageFilter(), (LabelKey(key),))
+        assert {each.group[LabelKey(key)]: each.attempts for each in sums} == {"": 1, key: 1}
+
+
 # ------------------------------------------------------------------ questions
 
 RECORDS = (
