@@ -92,15 +92,19 @@ class CallTool:
     call_tool: Called
 
 
+_COUNT = optional([ge(0), le(10**9)])
+"""As of providers: what nobody can have counted is none."""
+
+
 @attrs.frozen(kw_only=True)
 class Counts:
     """Token counts that replace the ones the player makes by counting words."""
 
-    input_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    output_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    cache_read_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    cache_write_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    reasoning_tokens: int | None = attrs.field(default=None, validator=optional(ge(0)))
+    input_tokens: int | None = attrs.field(default=None, validator=_COUNT)
+    output_tokens: int | None = attrs.field(default=None, validator=_COUNT)
+    cache_read_tokens: int | None = attrs.field(default=None, validator=_COUNT)
+    cache_write_tokens: int | None = attrs.field(default=None, validator=_COUNT)
+    reasoning_tokens: int | None = attrs.field(default=None, validator=_COUNT)
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from domain.model.json_value import JsonObject
 
 _NOTHING: Mapping[str, Any] = {}
 _MAX_INTEGER = 2**63 - 1
-_MAX_COUNT = 2**53  # so that a few of them can be added up
+_MAX_COUNT = 10**9  # no call has so many tokens; sums of them, and what they cost, fit 64 bits
 
 
 def json_of(data: bytes) -> Any:

@@ -1,14 +1,17 @@
 """Settings of prices, sections ``[prices."PROVIDER/MODEL"]``: where the list is wrong or has nothing."""
 
 import attrs
-from attrs.validators import ge, optional
+from attrs.validators import ge, le, optional
 
-_MONEY = ge(0.0)
+_MOST_USD = 10_000.0
+_MONEY = [ge(0.0), le(_MOST_USD)]
 
 
 @attrs.frozen(kw_only=True)
 class PriceSettings:
     """The price of the models that a glob of ``provider/model`` fits, in US dollars per million tokens.
+
+    Each is at most 10,000, so that what a call costs can be kept and summed.
 
     Attributes:
         input_usd: Of input that no cache was involved in.
