@@ -221,11 +221,17 @@ MONTH = Period(_month_start_s)
 
 @attrs.define
 class BudgetMeter:
-    """Money for a period; what is spent comes back when the next one begins."""
+    """Money for a period; what is spent comes back when the next one begins.
+
+    A clock that is set back, or was ahead for a while, finds the period that it comes back to as it left it.
+    """
 
     period: Period
     _current_s: int = -1
     _spent: int = 0
+    # The period before the clock last moved to another one.
+    _left_s: int = -1
+    _left_spent: int = 0
     _reserved: int = 0
 
     def seed(self, spent: int, now: Moment) -> None:
@@ -269,5 +275,6 @@ class BudgetMeter:
     def _turn(self, now: Moment) -> None:
         start_s = self.period.start_s(now.wall_s)
         if start_s != self._current_s:
-            self._current_s = start_s
-            self._spent = 0
+            spent = self._left_spent if start_s == self._left_s else 0
+            self._left_s, self._left_spent = self._current_s, self._spent
+            self._current_s, self._spent = start_s, spent

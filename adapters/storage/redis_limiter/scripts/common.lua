@@ -130,7 +130,8 @@ function slots.promise(s, most, amount)
   return math.min(math.ceil(s.promised * hold / most), MINUTE)
 end
 
--- Money for a period, in UTC; `at` is the period's first second.
+-- Money for a period, in UTC; `at` is the period's first second. `mean` is that of the period before the clock
+-- last moved to another one, and `promised` what was spent in it: a clock that is set back finds it there.
 
 local function day_start_s()
   return math.floor(NOW / 1000000 / DAY_S) * DAY_S
@@ -150,8 +151,9 @@ end
 local function turn(s)
   local start_s = s.kind == 'day' and day_start_s() or month_start_s()
   if s.at ~= start_s then
-    s.at = start_s
-    s.used = 0
+    local used = s.mean == start_s and s.promised or 0
+    s.mean, s.promised = s.at, s.used
+    s.at, s.used = start_s, used
   end
 end
 

@@ -176,6 +176,28 @@ def test_a_budget_comes_back_with_the_next_day_and_not_before() -> None:
     assert meter.promise_us(100, 1, tomorrow) == 1_000_000
 
 
+def test_a_clock_that_goes_back_over_midnight_gives_no_budget_twice() -> None:
+    meter = BudgetMeter(DAY)
+    midnight_s = 1_795_305_600.0
+    before, after = Moment(0, midnight_s - 1), Moment(0, midnight_s + 1)
+    meter.seed(90, before)
+    assert meter.wait_us(100, 100, after) == 0
+    meter.take(100, 80, after)
+    meter.settle(100, 80, 80, 0, after)
+    assert meter.hopeless(100, 11, before)
+    assert meter.wait_us(100, 10, before) == 0
+    assert meter.hopeless(100, 21, after)
+    assert meter.wait_us(100, 20, after) == 0
+
+
+def test_a_clock_that_was_far_ahead_for_a_while_gives_no_budget_back() -> None:
+    for period in (DAY, MONTH):
+        meter = BudgetMeter(period)
+        meter.seed(100, at(0))
+        assert meter.wait_us(100, 100, at(0, NOON + 1e9)) == 0
+        assert meter.hopeless(100, 1, at(0))
+
+
 def test_who_has_nothing_left_gets_not_even_what_is_free() -> None:
     meter = BudgetMeter(MONTH)
     assert meter.hopeless(0, 0, at(0))

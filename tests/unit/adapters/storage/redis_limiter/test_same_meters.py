@@ -225,3 +225,21 @@ def test_periods_begin_when_they_begin(redis: _Redis, now_s: int) -> None:
         spent = redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 2, 0, 0)
         assert spent == [b"refused", 0, 1, 0]
         assert redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 1, 0, 0) == [b"taken"]
+
+
+def test_a_clock_that_goes_back_over_midnight_gives_no_budget_twice(redis: _Redis) -> None:
+    redis.empty()
+    before_us = (1_795_305_600 - 1) * 1_000_000
+    after_us = before_us + 2_000_000
+    limit = "day:caller:a"
+
+    def answer(now_us: int, name: str, amount: int) -> bytes | int:
+        return redis.run(TAKE, now_us, name, 0, limit, 100, amount, 0, 0)[0]
+
+    redis.run(ANNOUNCE, before_us)
+    redis.run(SEED, before_us, limit, DAY.start_s(before_us / 1e6), 90)
+    assert answer(after_us, "1", 80) == b"taken"
+    redis.run(SETTLE, after_us, "1", 0, 0, 80)
+    assert answer(before_us, "2", 11) == b"refused"
+    assert answer(after_us, "3", 21) == b"refused"
+    assert answer(after_us, "4", 20) == b"taken"
