@@ -41,7 +41,8 @@ class Capable:
             return
         lean = self._lean(call, found)
         warnings = [
-            WarningRaised(CallWarning("PARAM_DROPPED", self._sentence(each))) for each in found
+            WarningRaised(CallWarning("PARAM_DROPPED", f"{each.field} {self._problem(each)}"))
+            for each in found
         ]
         async with self.inner.stream(lean) as events:
             yield _WarnedAfterStart(events, deque(warnings))
@@ -51,17 +52,26 @@ class Capable:
         refused = [each for each in found if each.drop is None or not drop]
         if refused:
             raise InvalidRequest(
-                *(FieldViolation(each.field, self._sentence(each)) for each in refused)
+                *(FieldViolation(each.field, self._refusal(each)) for each in refused)
             )
         request = call.request
         for without in (each.drop for each in found if each.drop is not None):
             request = without(request)
         return attrs.evolve(call, request=request)
 
-    def _sentence(self, each: Unsupported) -> str:
+    def _refusal(self, each: Unsupported) -> str:
+        problem = self._problem(each)
+        return problem if each.drop is None else f"{problem}: {_REMEDY}"
+
+    def _problem(self, each: Unsupported) -> str:
         if each.problem:
             return each.problem
-        return f"{each.field} is not supported by {self.info.provider}/{self.info.model} ({each.feature})"
+        named = f"{self.info.provider}/{self.info.model}"
+        aside = "" if each.feature == each.field else f" ({each.feature})"
+        return f"is not supported by {named}{aside}"
+
+
+_REMEDY = "leave it out, or set unsupported_params to WARN_AND_DROP"
 
 
 @attrs.define
