@@ -94,7 +94,7 @@ class HttpChatModel:
         wire = self.codec.encode(call)
         limit_s = call.request.timeouts.first_token_s or self.bounds.whole_s
         head, body = await self._exchange().whole(wire, limit_s, self._meaning(call))
-        yield self._given(call, wire, *self.endpoint.scrubbed(head, body))
+        yield self._given(call, wire, head, body)
 
     def _given(self, call: ChatCall, wire: WireRequest, head: ResponseHead, body: bytes) -> Given:
         """Return what `body` says; of a failed answer, what it cost comes before its failure.
@@ -105,10 +105,11 @@ class HttpChatModel:
         ready: deque[ChatEvent] = deque()
         try:
             for event in self.codec.whole(call, head, body):
-                ready.append(event)
+                ready.append(self.endpoint.shown(event))
                 if isinstance(event, Started):
                     ready.extend(_warnings(wire))
         except ChatError as error:
+            self.endpoint.discreet(error)
             if not ready:
                 raise
             return Given(ready, error)

@@ -12,11 +12,14 @@ import httpx
 
 from adapters.http.discretion import without
 from adapters.wire.codec import ResponseHead, WireRequest
-from adapters.wire.failures import HIDDEN, presentable
+from adapters.wire.failures import HIDDEN, presentable, without_remains
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 
 USER_AGENT = "llmservice"
+LEAST_SECRET = 8
+"""What is shorter is no secret but a word, such as servers of one's own take for a key; to hide it would tear
+answers apart that hold the word."""
 
 
 @attrs.frozen
@@ -99,23 +102,25 @@ class Endpoint:
         return head, body
 
     def discreet(self, error: ChatError) -> ChatError:
-        """Return `error` without our secret, should the provider have said it."""
-        if any(secret in error.message for secret in self._hidden):
-            error.message = presentable(error.message, self._hidden)
-            error.args = (error.message,)
+        """Return `error` without our secret, cut short or not, should the provider have said it."""
+        message = without_remains(presentable(error.message, self._hidden), self._hidden)
+        if message != error.message:
+            error.message = message
+            error.args = (message,)
+        error.upstream_request_id = presentable(error.upstream_request_id, self._hidden)
         return error
 
     def shown(self, event: ChatEvent) -> ChatEvent:
-        """Return `event`, which holds nothing that the model says, without our secret."""
+        """Return `event` without our secret, unless it is a piece of what the model says."""
         for secret in self._hidden:
             event = without(secret, event)
         return event
 
 
 def _hidden(endpoint: Endpoint) -> Iterator[str]:
-    if endpoint.credential is not None:
-        yield endpoint.credential.secret
-    yield from endpoint.secrets
+    credential = endpoint.credential
+    shown = endpoint.secrets if credential is None else (credential.secret, *endpoint.secrets)
+    return (secret for secret in shown if len(secret) >= LEAST_SECRET)
 
 
 def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:

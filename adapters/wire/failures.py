@@ -16,6 +16,8 @@ MAX_RETRY_AFTER_S = 86_400.0
 """What a provider asks for beyond this is taken as this. How long is worth waiting is a matter of policy."""
 HIDDEN = "[hidden]"
 """What stands where a secret stood."""
+_CUT = "…"
+"""Ends what was cut."""
 
 
 def protocol_error(problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
@@ -84,7 +86,18 @@ def presentable(message: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             message = message.replace(secret, HIDDEN)
-    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + _CUT
+
+
+def without_remains(message: str, secrets: Iterable[str]) -> str:
+    """Return `message`, which may have been cut short, without the beginning of a secret at the cut."""
+    kept = message.removesuffix(_CUT)
+    if kept == message:
+        return message
+    for secret in secrets:
+        left = next((n for n in range(len(secret), 0, -1) if kept.endswith(secret[:n])), 0)
+        kept = kept[: len(kept) - left]
+    return kept + _CUT
 
 
 def _number(text: str) -> float | None:

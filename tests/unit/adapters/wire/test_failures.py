@@ -2,7 +2,13 @@
 
 import pytest
 
-from adapters.wire.failures import MAX_MESSAGE, MAX_RETRY_AFTER_S, presentable, retry_after_s
+from adapters.wire.failures import (
+    MAX_MESSAGE,
+    MAX_RETRY_AFTER_S,
+    presentable,
+    retry_after_s,
+    without_remains,
+)
 
 SUNDAY = "Sun, 22 Nov 2026 17:00:00 GMT"
 LATER = "Sun, 22 Nov 2026 17:00:30 GMT"
@@ -43,3 +49,14 @@ def test_a_message_is_short_and_tells_no_secret() -> None:
     assert len(long) == MAX_MESSAGE
     assert "sk-1" not in long
     assert presentable("fine", ["sk-1"]) == "fine"
+
+
+@pytest.mark.parametrize("left", range(1, 6))
+def test_what_a_cut_leaves_of_a_secret_is_taken_away(left: int) -> None:
+    cut = presentable("x" * (MAX_MESSAGE - 1 - left) + "sk-12" + "y" * 9)
+    assert without_remains(cut, ["other", "sk-12"]) == "x" * (MAX_MESSAGE - 1 - left) + "…"
+
+
+def test_what_was_not_cut_is_left_alone() -> None:
+    assert without_remains("the end is sk", ["sk-12"]) == "the end is sk"
+    assert without_remains("nothing of it…", ["sk-12"]) == "nothing of it…"

@@ -165,16 +165,18 @@ def test_a_headers_value_may_come_from_the_environment() -> None:
 def test_a_secret_header_is_sent_and_shown_nowhere_else() -> None:
     endpoint = Endpoint(
         base_url="https://house.test/v1",
-        credential=Credential("k#1", "sk-key"),
-        headers={"cf-auth": "s3cret"},
-        secrets=("s3cret",),
+        credential=Credential("k#1", "sk-the-key"),
+        headers={"cf-auth": "a-s3cret"},
+        secrets=("a-s3cret",),
     )
     request = endpoint.request(WireRequest(path="/x", body=b"{}"), {})
-    assert request.headers["cf-auth"] == "s3cret"
+    assert request.headers["cf-auth"] == "a-s3cret"
     assert "s3cret" not in repr(endpoint)
-    head, body = endpoint.scrubbed(ResponseHead(401, {"x": "a s3cret"}), b"sk-key and s3cret")
+    head, body = endpoint.scrubbed(
+        ResponseHead(401, {"x": "a a-s3cret"}), b"sk-the-key and a-s3cret"
+    )
     assert (head.headers["x"], body) == ("a [hidden]", b"[hidden] and [hidden]")
-    error = ProviderFailure("sk-key, s3cret", ErrorReason.PROVIDER_AUTH_FAILED)
+    error = ProviderFailure("sk-the-key, a-s3cret", ErrorReason.PROVIDER_AUTH_FAILED)
     assert endpoint.discreet(error).message == "[hidden], [hidden]"
 
 
