@@ -24,6 +24,7 @@ ERROR_BODY_BYTES = 64 * 1024
 """How much of an error's body is read."""
 ERROR_BODY_S = 5.0
 """How long, in seconds."""
+_PLAIN = frozenset({"", "identity"})
 
 Meaning = Callable[[ResponseHead, bytes], ChatError]
 """Says what an answer with an error status means; its body may be cut short."""
@@ -92,8 +93,8 @@ class Exchange:
         """
         head, _ = self.endpoint.scrubbed(upstream.head, b"")
         if 200 <= head.status < 300:
-            encoding = head.headers.get("content-encoding", "identity")
-            if encoding != "identity":
+            encoding = head.headers.get("content-encoding", "")
+            if encoding.strip().lower() not in _PLAIN:
                 raise protocol_error(
                     f"it is compressed ({encoding}), which was not asked for",
                     upstream_status=head.status,

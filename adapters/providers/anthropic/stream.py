@@ -122,6 +122,10 @@ class AnthropicDecoder:
         )
 
 
+_MOST_PARTS = 2**24
+"""Nobody sends more, and the wire could not count them."""
+
+
 def _kind(value: Mapping[str, Any], name: str) -> str:
     """Return what an event is that does not say so itself."""
     return "error" if "error" in value else name
@@ -129,7 +133,7 @@ def _kind(value: Mapping[str, Any], name: str) -> str:
 
 def _index(value: Mapping[str, Any]) -> int:
     index = value.get("index")
-    return index if type(index) is int else 0
+    return index if type(index) is int and 0 <= index < _MOST_PARTS else 0
 
 
 _Rules = Mapping[str, Callable[[AnthropicDecoder, Mapping[str, Any]], Sequence[ChatEvent]]]

@@ -109,6 +109,8 @@ class ChatCompletionsDecoder:
 
     def _no_chunk(self, data: bytes, out: list[ChatEvent]) -> None:
         status = self._answer.head.status
+        if not data.strip():
+            return
         if not data.startswith(_DONE):
             raise protocol_error("a chunk is not a JSON object", upstream_status=status)
         if not self._started:

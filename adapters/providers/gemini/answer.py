@@ -9,7 +9,6 @@ mean nothing; a kind of part that the service cannot pass on is told once, as a 
 Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
 """
 
-import binascii
 from base64 import b64decode
 from typing import Any
 
@@ -248,5 +247,5 @@ def _signature(value: object) -> bytes:
         return b""
     try:
         return b64decode(value.translate(_STANDARD) + "=" * (-len(value) % 4))
-    except binascii.Error:
+    except ValueError:
         return b""

@@ -5,7 +5,6 @@ from typing import Any
 
 import attrs
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import EncodeError
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -57,6 +56,8 @@ EMBEDDINGS = "embeddings"
 """The capability of a model that embeds."""
 _LONGEST_S = 315_576_000_000.0
 """Ten thousand years, google.protobuf.Duration's bound."""
+_MOST_LEVELS = 30
+"""Of JSON in one another. Readers stop at 100 messages, three of which make a level; some stand around it."""
 
 
 @attrs.define
@@ -246,10 +247,16 @@ def _warning_pb(warning: CallWarning) -> pb.Warning:
 
 def _struct(value: Mapping[str, Any]) -> Struct | None:
     """Return `value` for the wire; None where it is too deep to be said there."""
-    struct = Struct()
-    try:
-        struct.update(value)
-        struct.SerializeToString()
-    except (ValueError, RecursionError, EncodeError):
+    if not _is_shallow(value, _MOST_LEVELS):
         return None
+    struct = Struct()
+    struct.update(value)
     return struct
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    """Return whether `value` has no more than `levels` of containers in one another."""
+    inner = value.values() if isinstance(value, Mapping) else value
+    return levels > 0 and all(
+        _is_shallow(each, levels - 1) for each in inner if isinstance(each, Mapping | list)
+    )

@@ -268,6 +268,12 @@ async def test_a_whole_answer_is_bounded() -> None:
     assert caught.value.reason is ErrorReason.PROVIDER_PROTOCOL_ERROR
 
 
+@pytest.mark.parametrize("word", ["identity", "Identity ", ""])
+async def test_an_answer_that_says_it_is_not_compressed_is_taken(word: str) -> None:
+    async with far_model(answering(sized(HELLO, content_encoding=word))) as (model, _):
+        assert isinstance((await drained(model, call()))[-1], Finished)
+
+
 async def test_a_compressed_answer_is_refused() -> None:
     async with far_model(answering(sized(b"x", content_encoding="gzip"))) as (model, _):
         with pytest.raises(ProviderFailure, match="gzip"):

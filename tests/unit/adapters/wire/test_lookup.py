@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +71,31 @@ def test_half_a_character_is_mended_and_a_whole_one_is_kept() -> None:
         "a": "x\ufffdy",
         "b": ["\U0001f600"],
     }
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert json_of(b"\xef\xbb\xbf{}") == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (b"1" + b"0" * 400, None),
+        (b"-1" + b"0" * 400, None),
+        (b"1" + b"0" * 30, 1e30),
+        (b"1" * 5_000, None),
+        (b"1e999", None),
+        (b"NaN", None),
+        (b"-Infinity", None),
+        (b"-7", -7),
+        (b"9223372036854775807", 2**63 - 1),
+        (b"9223372036854775808", 2.0**63),
+        (b"2.5", 2.5),
+    ],
+    ids=lambda value: repr(value)[:12],
+)
+def test_numbers_are_such_as_every_reader_takes(said: bytes, read: float | None) -> None:
+    # The half of a character keeps the fast reader away.
+    value = json_of(b'{"n":' + said + b',"s":"\\ud800"}')
+    assert value == {"n": read, "s": "\N{REPLACEMENT CHARACTER}"}
+    assert orjson.loads(orjson.dumps(value)) == value

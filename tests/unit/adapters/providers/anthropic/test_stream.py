@@ -257,3 +257,8 @@ def test_a_missed_cache_is_told_of_models_of_which_little_is_known() -> None:
         (warning,) = content(model=model, cache_control=CacheControl())
         assert isinstance(warning, WarningRaised)
         assert warning.warning.message == f"{model} neither read nor wrote its prompt cache"
+
+
+@pytest.mark.parametrize("odd", [-1, 2**24, 2**31, 10**30])
+def test_an_index_that_nobody_can_count_to_means_none(odd: int) -> None:
+    assert content(delta(odd, "text_delta", text="x")) == [TextDelta("x", 0)]

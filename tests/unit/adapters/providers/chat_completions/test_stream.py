@@ -132,6 +132,11 @@ def test_a_chunk_that_is_no_object_makes_no_sense() -> None:
         ]
 
 
+def test_an_event_that_holds_nothing_means_nothing() -> None:
+    finished = ending(chunk({"content": "x"}), b"data:\n\n", STOP, b"data: \n\n", DONE)
+    assert finished.native_reason == "stop"
+
+
 def test_a_finish_reason_may_repeat_and_the_last_one_counts() -> None:
     length = chunk({"content": ""}, "length")
     assert ending(length, length, STOP, DONE).native_reason == "stop"

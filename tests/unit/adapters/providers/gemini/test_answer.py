@@ -214,3 +214,9 @@ def test_an_event_without_its_blank_line_counts_at_the_end() -> None:
     _, error = outcome([frames({"error": {"code": 503}}).rstrip()])
     assert error is not None
     assert error.reason.name == "PROVIDER_OVERLOADED"
+
+
+@pytest.mark.parametrize("odd", ["é", "\N{REPLACEMENT CHARACTER}", "a", 7])
+def test_a_signature_that_is_no_base64_is_none(odd: object) -> None:
+    events = play(frames(said({"text": "x", "thoughtSignature": odd}, finishReason="STOP")))
+    assert TextDelta("x", 0) in events

@@ -2,6 +2,7 @@
 
 import ast
 import math
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -259,11 +260,16 @@ json_values: Any = st.recursive(
 )
 
 
-def test_usage_that_the_wire_cannot_say_is_left_out() -> None:
-    deep: Any = []
-    for _ in range(500):
-        deep = [deep]
-    assert not usage_pb(Usage(input_tokens=1, raw={"a": deep})).HasField("raw")
+@pytest.mark.parametrize(
+    "wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"]
+)
+def test_usage_too_deep_for_a_reader_is_left_out(wrap: Callable[[Any], Any]) -> None:
+    deep: Any = 1
+    for level in range(500):
+        sent = pb.LLMResponse(usage=usage_pb(Usage(input_tokens=1, raw={"a": deep})))
+        assert pb.LLMResponse.FromString(sent.SerializeToString()) == sent
+        assert sent.usage.HasField("raw") is (level < 30)
+        deep = wrap(deep)
 
 
 @LAWS
