@@ -7,6 +7,9 @@ import anyio
 import attrs
 import httpx
 
+_LOST = "the connection was lost"
+"""What an error without words says: it is the stream's own, whose name tells nobody anything."""
+
 
 @attrs.frozen
 class Translated:
@@ -31,7 +34,7 @@ class Translated:
             return
         for kinds, meaning in self.table:
             if isinstance(error, kinds):
-                raise meaning(str(error) or type(error).__name__) from error
+                raise meaning(str(error) or _LOST) from error
 
 
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)

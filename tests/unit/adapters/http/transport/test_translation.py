@@ -1,0 +1,19 @@
+"""What goes wrong at a socket is told in words."""
+
+import anyio
+import httpx
+import pytest
+
+from adapters.http.transport.translation import RECEIVING
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (anyio.BrokenResourceError(), "the connection was lost"),
+        (ConnectionResetError(104, "reset by peer"), "reset by peer"),
+    ],
+)
+def test_an_error_is_told_in_words(error: Exception, said: str) -> None:
+    with pytest.raises(httpx.ReadError, match=said), RECEIVING:
+        raise error
