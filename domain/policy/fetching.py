@@ -10,7 +10,7 @@ from domain.model.chat import ChatRequest, ContentPart, Media, ToolResult
 Fetches: TypeAlias = Mapping[str, tuple[str, ...]]
 """Beginnings of media types -> beginnings of the addresses that a provider fetches of these."""
 
-_OURS = ("https://", "http://")
+_DATA = "data:"
 
 
 def to_fetch(request: ChatRequest, fetches: Fetches) -> dict[str, Media]:
@@ -37,7 +37,8 @@ def with_data(request: ChatRequest, fetched: Mapping[str, Media]) -> ChatRequest
 
 
 def _is_ours(uri: str, mime_type: str, fetches: Fetches) -> bool:
-    if not uri.lower().startswith(_OURS):
+    # Whatever else it is, a file's name among them, is for us to refuse: some servers would read it.
+    if uri[: len(_DATA)].lower() == _DATA:
         return False
     kind = mime_type.lower()
     return not any(

@@ -91,7 +91,7 @@ async def test_what_the_provider_cannot_fetch_is_given_as_data(autojump_clock: M
 
 async def test_what_the_provider_fetches_by_itself_is_left_to_it() -> None:
     upstream, from_ = Upstream(), source()
-    request = asked(media("a"), Media(file_id="f"), Media(uri="gs://b/x.pdf"), Media(data=PNG))
+    request = asked(media("a"), Media(file_id="f"), Media(uri="Data:,x"), Media(data=PNG))
     call = ask(request)
     await drain(inlined(upstream, from_, PICTURES), call)
     assert upstream.calls == [call]
@@ -109,6 +109,21 @@ def test_addresses_are_told_apart_by_kind_and_beginning() -> None:
     )
     found = to_fetch(asked(*parts), own)
     assert list(found) == [f"messages[0].parts[{index}].media" for index in (1, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "/etc/passwd",
+        " http://10.0.0.1/",
+        "\thttps://10.0.0.1/",
+        "ftp://x.test/",
+        "",
+    ],
+)
+def test_no_address_is_handed_on_that_the_provider_is_not_known_to_fetch(uri: str) -> None:
+    assert to_fetch(asked(Media(uri=uri, mime_type="image/png")), PICTURES)
 
 
 async def test_all_that_cannot_be_had_is_named_by_its_path(autojump_clock: MockClock) -> None:

@@ -260,9 +260,15 @@ json_values: Any = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    "wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"]
-)
+def listed(inner: Any) -> Any:
+    return [inner]
+
+
+def named(inner: Any) -> Any:
+    return {"a": inner}
+
+
+@pytest.mark.parametrize("wrap", [listed, named])
 def test_usage_too_deep_for_a_reader_is_left_out(wrap: Callable[[Any], Any]) -> None:
     deep: Any = 1
     for level in range(500):
