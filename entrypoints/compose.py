@@ -20,6 +20,7 @@ from adapters.local.engine import Loaded, Loading
 from adapters.local.presence import missing
 from adapters.local.provider import open_local
 from domain.policy.drain import DrainBounds
+from domain.policy.fingerprint import digest
 from domain.services.absent import Absent
 from domain.services.drains import open_drains
 from domain.services.route import Routed
@@ -28,6 +29,7 @@ from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
+from entrypoints.answer_store import keeping, open_response_cache
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
@@ -37,7 +39,7 @@ from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
-from entrypoints.stacking import Stacker
+from entrypoints.stacking import Manner, Stacker
 from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
 from ports.media_source import MediaSource
@@ -69,6 +71,7 @@ async def open_service(
     Raises:
         NotConfigured: The embedded model is to be loaded now, and cannot be.
         AccountUnusable: The account cannot be opened.
+        CacheUnusable: Answers cannot be kept where the settings say.
         LimitsUnusable: Limits cannot be kept where the settings say.
 
     Resource handling:
@@ -88,6 +91,9 @@ async def open_service(
             open_limiter(settings.limits, environment, progress, account.spending)
         )
         admitting = admission(settings.limits, limiter, price_book(settings))
+        cache = await stack.enter_async_context(
+            open_response_cache(settings.response_cache, environment, progress)
+        )
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
         providers: dict[str, Provider] = {}
         embeddings: dict[str, EmbeddingProvider | None] = {}
@@ -102,10 +108,21 @@ async def open_service(
             open_drains(drain_bounds(settings.drain), settings.grpc.drain_grace_s, _told_of)
         )
         stacker = Stacker(
-            settings, environment, transport, log, admitting, drains, media_source(settings.media)
+            settings,
+            environment,
+            transport,
+            log,
+            admitting,
+            drains,
+            media_source(settings.media),
+            keeping(settings.response_cache, cache),
         )
         if local is not None:
-            providers["local"] = local if isinstance(local, Absent) else stacker.timed(local)
+            providers["local"] = (
+                local
+                if isinstance(local, Absent)
+                else stacker.timed(local, Manner(digest(settings.local)))
+            )
         offered = {
             kind: NativeSettings(kind=kind) for kind, each in NATIVES.items() if each.offered
         }

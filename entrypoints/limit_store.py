@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
-from adapters.storage.redis_limiter.address import RedisAddress, redis_address
+from adapters.storage.redis_limiter.address import RedisAddress
 from adapters.storage.refusing_limiter import RefusingLimiter
 from domain.services.groups import single_error_unwrapped
-from entrypoints.credentials import VARIABLE
+from entrypoints.redis_place import PlaceUnknown
+from entrypoints.redis_place import redis_place as section_place
 from entrypoints.settings.limits import LimitSettings
 from ports.limiter import Limiter
 from ports.spending import Spending
@@ -84,28 +84,7 @@ def redis_place(settings: LimitSettings, environment: Mapping[str, str]) -> Redi
     Raises:
         LimitsUnusable: Nothing says so, or what does makes no sense.
     """
-    if settings.redis_url:
-        return redis_address(settings.redis_url)
-    variable = settings.redis_url_env
-    if not VARIABLE.fullmatch(variable):
-        raise LimitsUnusable("limits.redis_url_env must be the name of a variable")
     try:
-        return redis_address(_value(variable, environment))
-    except ValueError as error:
-        raise LimitsUnusable(f"{variable} (limits.redis_url_env) {error}") from None
-
-
-def _value(variable: str, environment: Mapping[str, str]) -> str:
-    value = environment.get(variable, "").strip()
-    file = environment.get(f"{variable}_FILE")
-    if not value and file:
-        try:
-            value = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise LimitsUnusable(f"{file} ({variable}_FILE) cannot be read as text") from None
-    if not value:
-        raise LimitsUnusable(
-            f'limits.store = "redis" needs its address: set limits.redis_url, {variable}, or'
-            f" {variable}_FILE to a file that holds it"
-        )
-    return value
+        return section_place("limits", settings, environment)
+    except PlaceUnknown as error:
+        raise LimitsUnusable(str(error)) from None

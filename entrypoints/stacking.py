@@ -9,6 +9,7 @@ from adapters.http.chat_model import HttpChatModel
 from adapters.http.exchange import HttpBounds
 from adapters.scripted.provider import Scripted
 from domain.model.chat import OnDisconnect
+from domain.policy.fingerprint import digest
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
@@ -16,7 +17,9 @@ from domain.services.deadline import Timed
 from domain.services.drained import Drained
 from domain.services.drains import Drains
 from domain.services.inlined import Inlined
+from domain.services.recalled import Keeping, Kept, Recalled
 from domain.services.settle import Settled
+from domain.services.signed import Signer
 from domain.services.stacked import Stacked
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.tree import Settings
@@ -25,6 +28,19 @@ from ports.chat_model import ChatModel
 from ports.media_source import MediaSource
 from ports.provider import Provider
 from ports.usage_log import UsageLog
+
+
+@attrs.frozen
+class Manner:
+    """How one provider is called.
+
+    Attributes:
+        maker: Digest of how it is configured.
+        on_disconnect: What becomes of an answer whose caller leaves, where the call does not say.
+    """
+
+    maker: bytes
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
 
 
 @attrs.frozen
@@ -38,6 +54,7 @@ class Stacker:
         admission: Lets calls in.
         drains: Where answers are read on whose callers are gone; whoever opened it closes it.
         media: Where media come from that a provider does not fetch; ``None``: from nowhere.
+        keeping: How answers are kept that are given again.
     """
 
     settings: Settings
@@ -47,37 +64,39 @@ class Stacker:
     admission: Admission
     drains: Drains
     media: MediaSource | None = None
+    keeping: Keeping = Keeping()
 
     def provider(self, name: str, configured: ProviderSettings) -> Provider:
         """Return the provider called `name`; `Absent` where a key or an address is missing."""
         if isinstance(configured, ScriptedSettings):
             scripted = Scripted(name=name, scripts=configured.models)
-            return self.timed(scripted, OnDisconnect(configured.on_disconnect))
+            manner = Manner(digest(configured), OnDisconnect(configured.on_disconnect))
+            return self.timed(scripted, manner)
         found = way_to(name, configured, self.environment)
         if isinstance(found, Absent):
             return found
-        return self._http(found, OnDisconnect(configured.on_disconnect))
+        maker = digest((configured, found.endpoint.base_url))
+        return self._http(found, Manner(maker, OnDisconnect(configured.on_disconnect)))
 
-    def timed(
-        self, provider: Provider, on_disconnect: OnDisconnect = OnDisconnect.CANCEL
-    ) -> Provider:
-        """Return `provider`, which keeps no time itself, timed and settled."""
+    def timed(self, provider: Provider, manner: Manner) -> Provider:
+        """Return `provider`, which keeps no time itself, timed and settled, and called in this `manner`."""
         settled = Settled(
             Timed(provider, self._patience),
             provider.name,
             self.log,
             prices=self.admission.prices,
         )
-        return self._admitted(provider, settled, on_disconnect)
+        return self._admitted(provider, settled, manner)
 
-    def _admitted(
-        self, provider: Provider, settled: ChatModel, on_disconnect: OnDisconnect
-    ) -> Provider:
+    def _admitted(self, provider: Provider, settled: ChatModel, manner: Manner) -> Provider:
         admitted = Admitted(settled, provider, self.admission)
-        # Outermost: what is read on holds its limits until its end.
-        return Stacked(provider, Drained(admitted, self.drains, on_disconnect))
+        # Around admission: what is read on holds its limits until its end.
+        drained = Drained(admitted, self.drains, manner.on_disconnect)
+        # Outermost: what is given again costs no limits. Who may ask was checked before.
+        sign = Signer(manner.maker)
+        return Stacked(provider, Recalled(Kept(drained, self.keeping, sign), self.keeping, sign))
 
-    def _http(self, way: Way, on_disconnect: OnDisconnect) -> Provider:
+    def _http(self, way: Way, manner: Manner) -> Provider:
         timeouts = self.settings.timeouts
         model = HttpChatModel(
             codec=way.codec,
@@ -93,7 +112,7 @@ class Stacker:
             credential_alias=way.alias,
             prices=self.admission.prices,
         )
-        return self._admitted(model, self._inlined(settled, way), on_disconnect)
+        return self._admitted(model, self._inlined(settled, way), manner)
 
     def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
         # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.

@@ -9,6 +9,7 @@ import attrs
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.chat import ChatRequest
 from domain.model.errors import ErrorReason
+from domain.model.response_cache import CacheStatus
 from domain.model.usage import Attempt
 
 
@@ -29,6 +30,8 @@ class Ledger:
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
         left: Why the caller is gone, if its answer is read on for the account alone.
         asked: Called when a provider is about to be asked, if anybody wants to know.
+        cache_status: Where the answer came from, if the call asked for more than a provider.
+        signed: The digest of a request of this call, once somebody wanted to know it.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
@@ -36,6 +39,8 @@ class Ledger:
     drained: bool = False
     left: ErrorReason | None = None
     asked: Callable[[], None] | None = None
+    cache_status: CacheStatus | None = None
+    signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
 
 
 def new_request_id() -> str:

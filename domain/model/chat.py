@@ -12,6 +12,7 @@ import attrs
 
 from domain.model.caching import CacheControl
 from domain.model.json_value import JsonObject
+from domain.model.response_cache import ResponseCachePolicy
 from domain.model.tools import Tool, ToolChoice
 
 
@@ -218,6 +219,7 @@ class ChatRequest:
         presence_penalty: In [-2, 2].
         frequency_penalty: In [-2, 2].
         on_disconnect: What becomes of the answer if the caller leaves; ``None`` is the provider's default.
+        response_cache: What is asked of our own cache; ``None``: nothing.
         labels: Attribution, kept with the usage record: at most 16; keys at
             most 64 bytes, values at most 256 bytes.
         end_user: Opaque id of the caller's own user, for abuse detection.
@@ -243,6 +245,7 @@ class ChatRequest:
     reasoning: ReasoningConfig | None = None
     timeouts: Timeouts = Timeouts()
     on_disconnect: OnDisconnect | None = None
+    response_cache: ResponseCachePolicy | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict)
     end_user: str = ""
     unsupported_params: UnsupportedParams = UnsupportedParams.REJECT

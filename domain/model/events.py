@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
+from domain.model.response_cache import CacheStatus
 from domain.model.usage import NO_USAGE, Attempt, Usage
 
 
@@ -47,6 +48,7 @@ class Started:
         provider: What serves.
         model: The model's name as the provider reports it.
         upstream_request_id: The provider's name for the request, for its support.
+        cache_status: Where the answer comes from, if the call asked for more than a provider.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Started:
     model: str
     upstream_status: int = 0
     upstream_request_id: str = ""
+    cache_status: CacheStatus | None = None
 
 
 @attrs.frozen

@@ -22,6 +22,7 @@ from domain.model.events import (
     ToolCallDelta,
     WarningRaised,
 )
+from domain.model.response_cache import CacheStatus
 from domain.model.usage import Attempt, Usage
 
 
@@ -32,6 +33,7 @@ class ChatResponse:
     Attributes:
         content: All text parts, joined.
         attempts: Oldest first; the last one served.
+        cache_status: Where it came from, if the call asked for more than a provider.
     """
 
     id: str
@@ -44,6 +46,7 @@ class ChatResponse:
     usage: Usage
     attempts: tuple[Attempt, ...]
     warnings: tuple[CallWarning, ...]
+    cache_status: CacheStatus | None = None
 
 
 @attrs.define
@@ -105,6 +108,7 @@ class ResponseFold:
             usage=self._finished.usage,
             attempts=self._finished.attempts,
             warnings=tuple(self._warnings),
+            cache_status=self._started.cache_status,
         )
 
     def _part(self, event: TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta) -> _Part:

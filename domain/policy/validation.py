@@ -18,6 +18,7 @@ from domain.model.chat import (
     ToolResult,
 )
 from domain.model.errors import FieldViolation
+from domain.model.response_cache import ResponseCachePolicy
 from domain.model.tools import Tool
 
 MAX_LABELS, MAX_LABEL_KEY_BYTES, MAX_LABEL_VALUE_BYTES = 16, 64, 256
@@ -105,6 +106,11 @@ def _numbers(request: ChatRequest) -> Iterator[FieldViolation]:
             yield FieldViolation(field, f"must be at least {low:g}{upper}, not {number:g}")
 
 
+def _cache_of(request: ChatRequest) -> ResponseCachePolicy:
+    return request.response_cache or _NO_CACHE
+
+
+_NO_CACHE = ResponseCachePolicy()
 _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]]] = (
     ("temperature", 0, 2, lambda r: r.temperature),
     ("top_p", 0, 1, lambda r: r.top_p),
@@ -121,6 +127,8 @@ _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]
     ("timeouts.max_queue", 0, 86_400, lambda r: r.timeouts.max_queue_s),
     ("timeouts.first_token", 0.001, 86_400, lambda r: r.timeouts.first_token_s),
     ("timeouts.idle", 0.001, 86_400, lambda r: r.timeouts.idle_s),
+    ("response_cache.ttl", 0.001, math.inf, lambda r: _cache_of(r).ttl_s),
+    ("response_cache.max_age", 0, math.inf, lambda r: _cache_of(r).max_age_s),
 )
 
 
@@ -203,6 +211,11 @@ def _end_user(request: ChatRequest) -> Iterator[FieldViolation]:
         yield FieldViolation("end_user", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
+def _cache_scope(request: ChatRequest) -> Iterator[FieldViolation]:
+    if len(_cache_of(request).scope.encode()) > MAX_NAME_BYTES:
+        yield FieldViolation("response_cache.scope", f"is longer than {MAX_NAME_BYTES} bytes")
+
+
 def _is_json_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
@@ -220,4 +233,5 @@ _RULES: Sequence[Callable[[ChatRequest], Iterator[FieldViolation]]] = (
     _reasoning,
     _labels,
     _end_user,
+    _cache_scope,
 )

@@ -20,11 +20,14 @@ from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import authenticates
 from entrypoints.limit_store import LimitsUnusable, redis_place
 from entrypoints.natives import NATIVES
+from entrypoints.redis_place import PlaceUnknown
+from entrypoints.redis_place import redis_place as section_place
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
+from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.tls import TlsSettings
 from entrypoints.settings.tree import Settings
 
@@ -68,7 +71,7 @@ def _offline(settings: Settings) -> int:
     if warning is not None:
         print(f"note: {warning}")
     account = _account(settings.account, os.environ)
-    limits = _limits(settings.limits, os.environ)
+    limits = _limits(settings.limits, os.environ) or _answers(settings.response_cache, os.environ)
     lacking = dict(_lacking(settings, os.environ))
     for name, what in lacking.items():
         if what:
@@ -101,6 +104,17 @@ def _limits(settings: LimitSettings, environment: Mapping[str, str]) -> str | No
         try:
             print(one_line(f"limits: {redis_place(settings, environment)}"))
         except LimitsUnusable as error:
+            return str(error)
+    return None
+
+
+def _answers(settings: ResponseCacheSettings, environment: Mapping[str, str]) -> str | None:
+    """Say where answers are kept, if others share them; return what that lacks."""
+    if settings.store == "redis":
+        try:
+            place = section_place("response_cache", settings, environment)
+            print(one_line(f"response cache: {place}"))
+        except PlaceUnknown as error:
             return str(error)
     return None
 

@@ -18,6 +18,7 @@ from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
 from entrypoints.account import AccountUnusable, open_account
+from entrypoints.answer_store import CacheUnusable
 from entrypoints.callers import open_callers
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import set_up_logs
@@ -55,7 +56,7 @@ def command(asked: argparse.Namespace) -> int:
     try:
         with single_error_unwrapped():
             trio.run(_serve, settings, tls, asked, draining)
-    except (AccountUnusable, LimitsUnusable) as error:
+    except (AccountUnusable, LimitsUnusable, CacheUnusable) as error:
         raise OperationFailed(str(error)) from error
     logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
     return DONE

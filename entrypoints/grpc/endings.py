@@ -96,6 +96,7 @@ def _ended(call: ServerCall, status: CallStatus | None) -> None:
         model=last.model if last else "",
         reason=status.reason if status else "CALLER_CANCELLED",
         attempts=len(attempts),
+        cache=(isinstance(asked, ChatCall) and asked.ledger.cache_status) or "",
         first_token_s=last.first_token_s if last else None,
         input_tokens=last.usage.input_tokens if last else None,
         output_tokens=last.usage.output_tokens if last else None,

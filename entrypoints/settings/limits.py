@@ -16,7 +16,12 @@ _SIZE = optional(ge(1))
 _PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-def _url(_: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+def check_url(_: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+    """Refuse what is no address of a Redis, or holds a password.
+
+    Raises:
+        ValueError: Says which, and not what.
+    """
     # What is wrong is never shown: it may hold a password.
     if not value:
         return
@@ -31,7 +36,12 @@ def _url(_: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
         )
 
 
-def _prefix(_: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+def check_prefix(_: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+    """Refuse what no key should begin with.
+
+    Raises:
+        ValueError: It is that.
+    """
     if not _PREFIX.fullmatch(value):
         raise ValueError(f"'{attribute.name}' must be up to 64 letters, digits and _ . : -")
 
@@ -85,9 +95,9 @@ class LimitSettings:
     assumed_output_tokens: int | None = attrs.field(default=None, validator=_SIZE)
     allow_unpriced: bool = False
     store: str = attrs.field(default="memory", validator=in_(("memory", "redis")))
-    redis_url: str = attrs.field(default="", validator=_url)
+    redis_url: str = attrs.field(default="", validator=check_url)
     redis_url_env: str = "LLMSERVICE_REDIS_URL"
-    redis_prefix: str = attrs.field(default="llmservice", validator=_prefix)
+    redis_prefix: str = attrs.field(default="llmservice", validator=check_prefix)
     redis_away: str = attrs.field(default="refuse", validator=in_(("refuse", "local")))
     redis_timeout_s: float = attrs.field(default=1.0, validator=[gt(0), le(60)])
     redis_lease_s: float = attrs.field(default=30.0, validator=[ge(1), le(3_600)])

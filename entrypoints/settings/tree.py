@@ -15,6 +15,7 @@ from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NATIVE_KINDS
 from entrypoints.settings.prices import PriceSettings
 from entrypoints.settings.providers import ProviderSettings
+from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -63,6 +64,7 @@ class Settings:
     timeouts: TimeoutSettings = TimeoutSettings()
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()
+    response_cache: ResponseCacheSettings = ResponseCacheSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)

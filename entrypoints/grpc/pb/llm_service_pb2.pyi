@@ -41,6 +41,7 @@ class UsageSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     USAGE_SOURCE_PROVIDER_FINAL: _ClassVar[UsageSource]
     USAGE_SOURCE_PROVIDER_PARTIAL: _ClassVar[UsageSource]
     USAGE_SOURCE_ESTIMATED: _ClassVar[UsageSource]
+    USAGE_SOURCE_LOCAL_CACHE: _ClassVar[UsageSource]
 
 class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -99,6 +100,20 @@ class ReasoningEffort(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASONING_EFFORT_MEDIUM: _ClassVar[ReasoningEffort]
     REASONING_EFFORT_HIGH: _ClassVar[ReasoningEffort]
 
+class ResponseCacheMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESPONSE_CACHE_MODE_UNSPECIFIED: _ClassVar[ResponseCacheMode]
+    RESPONSE_CACHE_MODE_READ_WRITE: _ClassVar[ResponseCacheMode]
+    RESPONSE_CACHE_MODE_READ_ONLY: _ClassVar[ResponseCacheMode]
+    RESPONSE_CACHE_MODE_WRITE_ONLY: _ClassVar[ResponseCacheMode]
+
+class CacheStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CACHE_STATUS_UNSPECIFIED: _ClassVar[CacheStatus]
+    CACHE_STATUS_MISS: _ClassVar[CacheStatus]
+    CACHE_STATUS_HIT: _ClassVar[CacheStatus]
+    CACHE_STATUS_BYPASS: _ClassVar[CacheStatus]
+
 class DisconnectPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DISCONNECT_POLICY_UNSPECIFIED: _ClassVar[DisconnectPolicy]
@@ -131,6 +146,7 @@ USAGE_SOURCE_UNSPECIFIED: UsageSource
 USAGE_SOURCE_PROVIDER_FINAL: UsageSource
 USAGE_SOURCE_PROVIDER_PARTIAL: UsageSource
 USAGE_SOURCE_ESTIMATED: UsageSource
+USAGE_SOURCE_LOCAL_CACHE: UsageSource
 ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome
 ATTEMPT_OUTCOME_SERVED: AttemptOutcome
 ATTEMPT_OUTCOME_FAILED: AttemptOutcome
@@ -176,6 +192,14 @@ REASONING_EFFORT_MINIMAL: ReasoningEffort
 REASONING_EFFORT_LOW: ReasoningEffort
 REASONING_EFFORT_MEDIUM: ReasoningEffort
 REASONING_EFFORT_HIGH: ReasoningEffort
+RESPONSE_CACHE_MODE_UNSPECIFIED: ResponseCacheMode
+RESPONSE_CACHE_MODE_READ_WRITE: ResponseCacheMode
+RESPONSE_CACHE_MODE_READ_ONLY: ResponseCacheMode
+RESPONSE_CACHE_MODE_WRITE_ONLY: ResponseCacheMode
+CACHE_STATUS_UNSPECIFIED: CacheStatus
+CACHE_STATUS_MISS: CacheStatus
+CACHE_STATUS_HIT: CacheStatus
+CACHE_STATUS_BYPASS: CacheStatus
 DISCONNECT_POLICY_UNSPECIFIED: DisconnectPolicy
 DISCONNECT_POLICY_CANCEL: DisconnectPolicy
 DISCONNECT_POLICY_DRAIN: DisconnectPolicy
@@ -184,7 +208,7 @@ UNSUPPORTED_PARAM_POLICY_REJECT: UnsupportedParamPolicy
 UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP: UnsupportedParamPolicy
 
 class LLMRequest(_message.Message):
-    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "routing", "timeouts", "labels", "end_user", "unsupported_params", "provider_options")
+    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "response_cache", "routing", "timeouts", "labels", "end_user", "unsupported_params", "provider_options")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +240,7 @@ class LLMRequest(_message.Message):
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FORMAT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_CACHE_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
@@ -239,13 +264,14 @@ class LLMRequest(_message.Message):
     parallel_tool_calls: bool
     response_format: ResponseFormat
     reasoning: ReasoningConfig
+    response_cache: ResponseCachePolicy
     routing: RoutingPolicy
     timeouts: TimeoutPolicy
     labels: _containers.ScalarMap[str, str]
     end_user: str
     unsupported_params: UnsupportedParamPolicy
     provider_options: _containers.MessageMap[str, _struct_pb2.Struct]
-    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., response_cache: _Optional[_Union[ResponseCachePolicy, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
 
 class ChatMessage(_message.Message):
     __slots__ = ("role", "content", "parts", "name", "cache_control")
@@ -403,6 +429,18 @@ class Target(_message.Message):
     model: str
     def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
+class ResponseCachePolicy(_message.Message):
+    __slots__ = ("mode", "ttl", "max_age", "scope")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    mode: ResponseCacheMode
+    ttl: _duration_pb2.Duration
+    max_age: _duration_pb2.Duration
+    scope: str
+    def __init__(self, mode: _Optional[_Union[ResponseCacheMode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ...) -> None: ...
+
 class RoutingPolicy(_message.Message):
     __slots__ = ("on_disconnect",)
     ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
@@ -420,7 +458,7 @@ class TimeoutPolicy(_message.Message):
     def __init__(self, max_queue: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., first_token: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class LLMResponse(_message.Message):
-    __slots__ = ("id", "provider", "model", "content", "message", "finish_reason", "native_finish_reason", "usage", "attempts", "warnings", "created")
+    __slots__ = ("id", "provider", "model", "content", "message", "finish_reason", "native_finish_reason", "usage", "attempts", "cache_status", "warnings", "created")
     ID_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -430,6 +468,7 @@ class LLMResponse(_message.Message):
     NATIVE_FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_STATUS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -441,9 +480,10 @@ class LLMResponse(_message.Message):
     native_finish_reason: str
     usage: Usage
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    cache_status: CacheStatus
     warnings: _containers.RepeatedCompositeFieldContainer[Warning]
     created: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., content: _Optional[str] = ..., message: _Optional[_Union[ChatMessage, _Mapping]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., native_finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., content: _Optional[str] = ..., message: _Optional[_Union[ChatMessage, _Mapping]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., native_finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., cache_status: _Optional[_Union[CacheStatus, str]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class LLMStreamResponse(_message.Message):
     __slots__ = ("type", "content", "finish_reason", "usage", "sequence", "part_index", "start", "tool_call", "reasoning", "warning", "finish")
@@ -472,14 +512,16 @@ class LLMStreamResponse(_message.Message):
     def __init__(self, type: _Optional[_Union[StreamEventType, str]] = ..., content: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., sequence: _Optional[int] = ..., part_index: _Optional[int] = ..., start: _Optional[_Union[StreamStart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finish: _Optional[_Union[StreamFinish, _Mapping]] = ...) -> None: ...
 
 class StreamStart(_message.Message):
-    __slots__ = ("id", "provider", "model")
+    __slots__ = ("id", "provider", "model", "cache_status")
     ID_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    CACHE_STATUS_FIELD_NUMBER: _ClassVar[int]
     id: str
     provider: str
     model: str
-    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+    cache_status: CacheStatus
+    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., cache_status: _Optional[_Union[CacheStatus, str]] = ...) -> None: ...
 
 class ToolCallDelta(_message.Message):
     __slots__ = ("id", "name", "arguments_json_fragment", "signature")

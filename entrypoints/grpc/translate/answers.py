@@ -23,6 +23,7 @@ from domain.model.events import (
 )
 from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse
+from domain.model.response_cache import CacheStatus
 from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageSource
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.parts import message_pb
@@ -42,6 +43,13 @@ USAGE_SOURCES: Mapping[UsageSource | None, pb.UsageSource] = {
     UsageSource.PROVIDER_FINAL: pb.USAGE_SOURCE_PROVIDER_FINAL,
     UsageSource.PROVIDER_PARTIAL: pb.USAGE_SOURCE_PROVIDER_PARTIAL,
     UsageSource.ESTIMATED: pb.USAGE_SOURCE_ESTIMATED,
+    UsageSource.LOCAL_CACHE: pb.USAGE_SOURCE_LOCAL_CACHE,
+}
+CACHE_STATUSES: Mapping[CacheStatus | None, pb.CacheStatus] = {
+    None: pb.CACHE_STATUS_UNSPECIFIED,
+    CacheStatus.MISS: pb.CACHE_STATUS_MISS,
+    CacheStatus.HIT: pb.CACHE_STATUS_HIT,
+    CacheStatus.BYPASS: pb.CACHE_STATUS_BYPASS,
 }
 OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
     AttemptOutcome.SERVED: pb.ATTEMPT_OUTCOME_SERVED,
@@ -85,7 +93,12 @@ class StreamWriter:
         return pb.LLMStreamResponse(
             type=pb.STREAM_EVENT_TYPE_START,
             sequence=sequence,
-            start=pb.StreamStart(id=event.id, provider=event.provider, model=event.model),
+            start=pb.StreamStart(
+                id=event.id,
+                provider=event.provider,
+                model=event.model,
+                cache_status=CACHE_STATUSES[event.cache_status],
+            ),
         )
 
     def _refusal(self, event: RefusalDelta, sequence: int) -> pb.LLMStreamResponse:
@@ -171,6 +184,7 @@ def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
         native_finish_reason=response.native_finish_reason,
         usage=usage_pb(response.usage),
         attempts=[attempt_pb(each) for each in response.attempts],
+        cache_status=CACHE_STATUSES[response.cache_status],
         warnings=[_warning_pb(each) for each in response.warnings],
         created=timestamp_pb(created_s),
     )

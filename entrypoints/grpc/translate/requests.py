@@ -25,6 +25,7 @@ from domain.model.chat import (
 )
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.model.json_value import Json, JsonObject
+from domain.model.response_cache import CacheMode, ResponseCachePolicy
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -54,6 +55,12 @@ _DISCONNECTS: Mapping[int, OnDisconnect | None] = {
     pb.DISCONNECT_POLICY_UNSPECIFIED: None,
     pb.DISCONNECT_POLICY_CANCEL: OnDisconnect.CANCEL,
     pb.DISCONNECT_POLICY_DRAIN: OnDisconnect.DRAIN,
+}
+_CACHE_MODES: Mapping[int, CacheMode] = {
+    pb.RESPONSE_CACHE_MODE_UNSPECIFIED: CacheMode.OFF,
+    pb.RESPONSE_CACHE_MODE_READ_WRITE: CacheMode.READ_WRITE,
+    pb.RESPONSE_CACHE_MODE_READ_ONLY: CacheMode.READ_ONLY,
+    pb.RESPONSE_CACHE_MODE_WRITE_ONLY: CacheMode.WRITE_ONLY,
 }
 _DEFAULT_TIMEOUTS = Timeouts()
 V = TypeVar("V")
@@ -109,6 +116,9 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
             _DISCONNECTS, request.routing.on_disconnect, "routing.on_disconnect", wrong
         )
         if request.HasField("routing")
+        else None,
+        response_cache=_response_cache_of(request.response_cache, wrong)
+        if request.HasField("response_cache")
         else None,
         labels=dict(request.labels),
         end_user=request.end_user,
@@ -208,6 +218,17 @@ def _timeouts_of(wanted: pb.TimeoutPolicy) -> Timeouts:
         max_queue_s=seconds_of(wanted.max_queue) if wanted.HasField("max_queue") else None,
         first_token_s=seconds_of(wanted.first_token) if wanted.HasField("first_token") else None,
         idle_s=seconds_of(wanted.idle) if wanted.HasField("idle") else None,
+    )
+
+
+def _response_cache_of(
+    wanted: pb.ResponseCachePolicy, wrong: list[FieldViolation]
+) -> ResponseCachePolicy:
+    return ResponseCachePolicy(
+        mode=_known(_CACHE_MODES, wanted.mode, "response_cache.mode", wrong) or CacheMode.OFF,
+        ttl_s=seconds_of(wanted.ttl) if wanted.HasField("ttl") else None,
+        max_age_s=seconds_of(wanted.max_age) if wanted.HasField("max_age") else None,
+        scope=wanted.scope,
     )
 
 

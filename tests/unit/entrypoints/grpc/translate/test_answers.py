@@ -29,6 +29,7 @@ from domain.model.events import (
 )
 from domain.model.model_info import Feature, ModelInfo
 from domain.model.response import ChatResponse
+from domain.model.response_cache import CacheStatus
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageSource
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.answers import (
@@ -201,6 +202,12 @@ def test_every_outcome_has_its_name_on_the_wire(outcome: AttemptOutcome) -> None
     assert attempt_pb(attrs.evolve(ATTEMPT, outcome=outcome)).outcome == OUTCOMES[outcome]
 
 
+@pytest.mark.parametrize("status", CacheStatus)
+def test_every_cache_status_has_its_name_on_the_wire(status: CacheStatus) -> None:
+    started = StreamWriter().message(attrs.evolve(STARTED, cache_status=status))
+    assert pb.CacheStatus.Name(started.start.cache_status) == f"CACHE_STATUS_{status.name}"
+
+
 def test_every_usage_source_that_can_occur_has_its_name_on_the_wire() -> None:
     occurring = {
         UsageSource[node.attr]
@@ -329,6 +336,7 @@ def test_a_whole_answer_arrives_whole() -> None:
         usage=USAGE,
         attempts=(ATTEMPT,),
         warnings=(CallWarning("C", "m"),),
+        cache_status=CacheStatus.HIT,
     )
     sent = response_pb(response, 1_700_000_000.25)
     assert sent == pb.LLMResponse(
@@ -344,6 +352,7 @@ def test_a_whole_answer_arrives_whole() -> None:
         usage=usage_pb(USAGE),
         attempts=[attempt_pb(ATTEMPT)],
         warnings=[pb.Warning(code="C", message="m")],
+        cache_status=pb.CACHE_STATUS_HIT,
         created=timestamp_pb(1_700_000_000.25),
     )
     # A new field of the answer must be filled.

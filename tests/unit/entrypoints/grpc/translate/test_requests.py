@@ -26,6 +26,7 @@ from domain.model.chat import (
     UnsupportedParams,
 )
 from domain.model.errors import InvalidRequest
+from domain.model.response_cache import CacheMode, ResponseCachePolicy
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -89,6 +90,12 @@ def test_every_field_arrives() -> None:
                 first_token=Duration(seconds=1, nanos=500_000_000), idle=Duration(seconds=2)
             ),
             routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_DRAIN),
+            response_cache=pb.ResponseCachePolicy(
+                mode=pb.RESPONSE_CACHE_MODE_WRITE_ONLY,
+                ttl=Duration(seconds=3),
+                max_age=Duration(),
+                scope="s",
+            ),
             labels={"team": "search"},
             end_user="u",
             unsupported_params=pb.UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP,
@@ -119,6 +126,9 @@ def test_every_field_arrives() -> None:
         ),
         timeouts=Timeouts(first_token_s=1.5, idle_s=2.0),
         on_disconnect=OnDisconnect.DRAIN,
+        response_cache=ResponseCachePolicy(
+            mode=CacheMode.WRITE_ONLY, ttl_s=3.0, max_age_s=0.0, scope="s"
+        ),
         labels={"team": "search"},
         end_user="u",
         unsupported_params=UnsupportedParams.WARN_AND_DROP,
@@ -150,6 +160,7 @@ def test_no_field_of_the_request_is_forgotten() -> None:
             routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_CANCEL)
         ),
         "timeouts": pb.LLMRequest(timeouts=pb.TimeoutPolicy(idle=Duration())),
+        "response_cache": pb.LLMRequest(response_cache=pb.ResponseCachePolicy()),
         "labels": pb.LLMRequest(labels={"a": "b"}),
         "end_user": pb.LLMRequest(end_user="u"),
         "unsupported_params": pb.LLMRequest(

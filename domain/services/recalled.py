@@ -1,0 +1,169 @@
+"""Answers that are kept, and given again instead of asking a provider.
+
+Laws: only what the caller asked for is kept or given, and only to the same caller, in the same scope, for the
+same request. What is kept is finished and settled. A call that asks for nothing goes through as it is.
+`Recalled` looks, `Kept` keeps.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio.lowlevel
+import attrs
+
+from domain.model.call import ChatCall
+from domain.model.events import ChatEvent, Finished, Started
+from domain.model.response_cache import CacheMode, CacheStatus, ResponseCachePolicy
+from domain.policy.keeping import KEPT, compact, fit, weight
+from ports.chat_model import ChatModel
+from ports.response_cache import ResponseCache
+
+TURN = 16
+"""Events given in a row before other tasks get their turn."""
+
+Sign = Callable[[ChatCall], bytes]
+
+
+@attrs.frozen(kw_only=True)
+class Keeping:
+    """How answers are kept.
+
+    Attributes:
+        cache: Where; ``None``: nowhere. Whoever opened it closes it.
+        default_ttl_s: For how long, where a call does not say; at most `max_ttl_s` where it does.
+        max_answer_bytes: Longer ones are not kept.
+        with_tools: Whether answers are, to calls that offer tools.
+    """
+
+    cache: ResponseCache | None = None
+    default_ttl_s: float = 3_600.0
+    max_ttl_s: float = 86_400.0
+    max_answer_bytes: int = 1_048_576
+    with_tools: bool = False
+
+    def ttl_s(self, policy: ResponseCachePolicy) -> float:
+        """Return for how long what a call with `policy` writes is kept."""
+        return min(self.default_ttl_s if policy.ttl_s is None else policy.ttl_s, self.max_ttl_s)
+
+
+@attrs.frozen
+class Recalled:
+    """A model that is not asked twice.
+
+    Attributes:
+        sign: Gives the digest under which the answer to a call is kept.
+    """
+
+    inner: ChatModel
+    keeping: Keeping
+    sign: Sign
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer."""
+        policy = call.request.response_cache
+        if policy is None or policy.mode is CacheMode.OFF:
+            return self.inner.stream(call)
+        return self._recalled(call, policy)
+
+    @asynccontextmanager
+    async def _recalled(
+        self, call: ChatCall, policy: ResponseCachePolicy
+    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        # A call that is over before it began does nothing.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        status = CacheStatus.BYPASS
+        cache = self.keeping.cache
+        if cache is not None and policy.mode.reads and fit(call.request, self.keeping.with_tools):
+            status = CacheStatus.MISS
+            kept = await cache.get(self.sign(call))
+            if kept is not None and (policy.max_age_s is None or kept.age_s <= policy.max_age_s):
+                call.ledger.cache_status = CacheStatus.HIT
+                yield _Replay(kept.events)
+                return
+        call.ledger.cache_status = status
+        async with self.inner.stream(call) as events:
+            yield _Told(events, status)
+
+
+@attrs.define
+class _Replay(AsyncIterator[ChatEvent]):
+    """Gives a kept answer."""
+
+    _events: tuple[ChatEvent, ...]
+    _given: int = 0
+
+    async def __anext__(self) -> ChatEvent:
+        given = self._given
+        if given == len(self._events):
+            raise StopAsyncIteration
+        self._given = given + 1
+        if self._given % TURN == 0:
+            await anyio.lowlevel.checkpoint()
+        return self._events[given]
+
+
+@attrs.define
+class _Told(AsyncIterator[ChatEvent]):
+    """Says at the beginning where the answer comes from."""
+
+    _events: AsyncIterator[ChatEvent]
+    _status: CacheStatus
+
+    async def __anext__(self) -> ChatEvent:
+        event = await anext(self._events)
+        if type(event) is Started:
+            return attrs.evolve(event, cache_status=self._status)
+        return event
+
+
+@attrs.frozen
+class Kept:
+    """A model whose answers are kept, if their callers want it."""
+
+    inner: ChatModel
+    keeping: Keeping
+    sign: Sign
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer; leaving the block keeps it, if it was finished."""
+        policy, cache = call.request.response_cache, self.keeping.cache
+        if (
+            policy is None
+            or cache is None
+            or not policy.mode.writes
+            or not fit(call.request, self.keeping.with_tools)
+        ):
+            return self.inner.stream(call)
+        return self._kept(call, cache, self.keeping.ttl_s(policy))
+
+    @asynccontextmanager
+    async def _kept(
+        self, call: ChatCall, cache: ResponseCache, ttl_s: float
+    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        async with self.inner.stream(call) as events:
+            copy = _Copied(events, self.keeping.max_answer_bytes)
+            yield copy
+        # Outside: what is kept is settled. A call that is cancelled by now keeps nothing.
+        if copy.complete:
+            await cache.put(self.sign(call), compact(copy.seen), ttl_s)
+
+
+@attrs.define
+class _Copied(AsyncIterator[ChatEvent]):
+    """Passes events on and keeps a copy, as long as that is short."""
+
+    _events: AsyncIterator[ChatEvent]
+    _room: int
+    seen: list[ChatEvent] = attrs.field(factory=list)
+    complete: bool = False
+
+    async def __anext__(self) -> ChatEvent:
+        event = await anext(self._events)
+        if self._room > 0:
+            self._room -= weight(event)
+            self.seen.append(event)
+            if self._room <= 0:
+                self.seen.clear()
+            elif type(event) is Finished:
+                self.complete = event.reason in KEPT
+        return event
