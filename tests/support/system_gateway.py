@@ -1,6 +1,6 @@
 """The whole service behind its real gRPC server, in this process, and Google's client to call it with."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -77,9 +77,9 @@ class Stub:
 
 
 @contextmanager
-def stub(address: str) -> Iterator[Stub]:
+def stub(address: str, options: Sequence[tuple[str, str]] = ()) -> Iterator[Stub]:
     """Give a grpcio client."""
-    with grpc.insecure_channel(address) as channel:
+    with grpc.insecure_channel(address, options) as channel:
         service = "/llmservice.v1.LLMService/"
         request = pb.LLMRequest.SerializeToString
         yield Stub(
