@@ -36,7 +36,7 @@ from tests.support.grpc_service import NAME
 Stream = trio.abc.HalfCloseableStream
 Pair = Callable[[], tuple[Stream, Stream]]
 OTHER = {"nghttp2": "h2", "h2": "nghttp2"}
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 
 
 def request_headers(

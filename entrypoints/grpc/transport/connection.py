@@ -200,7 +200,7 @@ class Connection:
     def _headers(self, event: HeadersReceived, tasks: trio.Nursery) -> None:
         stream_id = event.stream_id
         if len(self._places) >= self.limits.engine.max_streams:
-            self.engine.meter.charge("streams above the limit", self._vigil.read_s)
+            self.engine.meter.refused(self._vigil.read_s)
             self.engine.reset(stream_id, REFUSED_STREAM)
             return
         self._places.add(stream_id)

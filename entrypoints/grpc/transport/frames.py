@@ -26,6 +26,7 @@ MAX_CONTINUATIONS = 8
 _BYTES_PER_FRAME = 4
 # Our own answers to them must not pay for more of them.
 _ANSWER_SIZE = {PING: 17, SETTINGS: 9}
+_RESET_SIZE = 13
 
 
 @attrs.define
@@ -44,6 +45,7 @@ class FrameMeter:
     flood: str = ""
     greeted: bool = False
     _continuations: int = 0
+    _refusals: int = 0
     _part: bytes = b""
 
     @classmethod
@@ -62,11 +64,16 @@ class FrameMeter:
 
     def wrote(self, size: int) -> None:
         """Know that `size` bytes were written to the peer."""
+        if self._refusals:
+            answers = min(self._refusals, size)
+            self._refusals -= answers
+            size -= answers
         self._control.earn(size / _BYTES_PER_FRAME)
 
-    def charge(self, what: str, now_s: float) -> None:
-        """Count something that the engine did not let pass."""
-        self._spend(self._control, 1.0, what, now_s)
+    def refused(self, now_s: float) -> None:
+        """Count a stream above the limit, which is about to be reset."""
+        self._refusals += _RESET_SIZE
+        self._spend(self._control, 1.0, "streams above the limit", now_s)
 
     def whole(self, data: bytes, now_s: float) -> bytes:
         """Return `data` up to the end of its last whole frame, and keep the rest.

@@ -18,8 +18,15 @@ from hyperframe.frame import (
 from purerpc import StatusCode
 
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.engine import CANCEL, ENHANCE_YOUR_CALM, EngineLimits, frame_meter
-from tests.support.grpc_play import Play, playing
+from entrypoints.grpc.transport.engine import (
+    CANCEL,
+    ENHANCE_YOUR_CALM,
+    REFUSED_STREAM,
+    EngineLimits,
+    frame_meter,
+)
+from entrypoints.grpc.transport.limits import Limits
+from tests.support.grpc_play import PATIENCE_S, Play, playing
 from tests.support.grpc_service import dispatcher, payload
 
 DATA_AT = 3
@@ -51,7 +58,7 @@ FLOODS: dict[str, Frame] = {
 
 
 async def assert_sent_away(play: Play) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await play.over.wait()
         await play.client.left.wait()
     assert play.client.goaway == ENHANCE_YOUR_CALM
@@ -98,6 +105,24 @@ async def test_resets_of_unanswered_calls_end_the_connection(engine: str) -> Non
             play.client.engine.reset(reply.stream_id, CANCEL)
             flood += play.client.engine.take()
         await play.client.raw(flood)
+        await assert_sent_away(play)
+
+
+async def test_calls_above_the_limit_without_end_end_the_connection(
+    engine: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Each is refused before the next one comes: the refusals must not pay for more of them."""
+    limits = Limits(engine=EngineLimits(max_streams=2))
+    service = dispatcher({"Both": deaf})
+    async with playing(service, engine, limits=limits, obedient=False) as play:
+        held = [await play.client.call("Both", b"x", ended=False) for _ in range(2)]
+        refused = 0
+        while refused < 2000 and play.client.goaway is None:
+            reply = await play.client.call("Both", ended=True)
+            await trio.testing.wait_all_tasks_blocked()
+            refused += reply.closed == REFUSED_STREAM
+        assert 500 <= refused < 700
+        assert [each.trailers for each in held] == [None, None]
         await assert_sent_away(play)
 
 
