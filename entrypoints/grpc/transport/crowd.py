@@ -56,8 +56,11 @@ class Crowd:
 
         Who leaves earlier is not waited for here; whoever called cancels this then.
         """
+        before: list[int] = []
+        # Then, not a turn of the loop later, when calls have ended that were to be waited for.
+        self._draining.when_begun(lambda: before.append(self._all_ended()))
         await self._draining.wait()
-        before, cut = self._all_ended(), 0
+        cut = 0
         try:
             for each in tuple(self._connections):
                 each.drain()
@@ -68,7 +71,7 @@ class Crowd:
             await trio.sleep(_LAST_WORDS_S)
         finally:
             self._draining.cut += cut
-            self._draining.served += self._all_ended() - before - cut
+            self._draining.served += self._all_ended() - before[0] - cut
 
     def _all_ended(self) -> int:
         return self._ended + sum([each.ended for each in self._connections])

@@ -15,12 +15,23 @@ from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.engine import EngineError, EngineLimits, engine_factory
 from entrypoints.grpc.transport.server import Server
-from tests.support.grpc_play import OTHER, Client, framed, playing, request_headers
+from tests.support.grpc_play import OTHER, PATIENCE_S, Client, framed, playing, request_headers
 from tests.support.grpc_service import Ends, Handler, dispatcher
 
 
 def echo(message: BytesValue, request: ServerCall) -> BytesValue:
     return message
+
+
+def held(until: trio.Event) -> Handler:
+    """Return a handler that answers when it may."""
+
+    async def handler(message: BytesValue, request: ServerCall) -> BytesValue:
+        if message.value == b"wait":
+            await until.wait()
+        return message
+
+    return handler
 
 
 async def sleeping(message: BytesValue, request: ServerCall) -> BytesValue:
@@ -73,12 +84,14 @@ async def connected(address: Address, engine: str) -> AsyncIterator[Client]:
 
 
 async def test_a_draining_server_lets_calls_finish_and_then_ends(engine: str) -> None:
-    async with running(engine, sleeping) as run, connected(run.address, engine) as client:
-        replies = [await client.call("Unary", b"0.1") for _ in range(99)]
-        assert await (await client.call("Unary", b"0")).code() is StatusCode.OK
+    released = trio.Event()
+    async with running(engine, held(released)) as run, connected(run.address, engine) as client:
+        replies = [await client.call("Unary", b"wait") for _ in range(99)]
+        assert await (await client.call("Unary", b"go")).code() is StatusCode.OK
         run.draining.begin()
+        released.set()
         assert [await each.code() for each in replies] == [StatusCode.OK] * 99
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_S):
             await run.over.wait()
             await client.left.wait()
         assert (run.draining.served, run.draining.cut) == (99, 0)
@@ -96,7 +109,7 @@ async def test_calls_that_outlast_the_grace_are_told_and_cut(engine: str) -> Non
         ended = await reply.end()
         assert ended is not None
         assert ended.code is StatusCode.UNAVAILABLE
-        with trio.fail_after(1.05):
+        with trio.fail_after(PATIENCE_S):
             await run.over.wait()
         assert (run.draining.served, run.draining.cut) == (0, 1)
 
@@ -108,18 +121,20 @@ async def test_in_a_hurry_nobody_waits_for_the_grace(engine: str) -> None:
         run.draining.begin()
         run.draining.hurry()
         assert await reply.code() is StatusCode.UNAVAILABLE
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE_S):
             await run.over.wait()
 
 
 async def test_nobody_is_accepted_once_draining_has_begun(engine: str) -> None:
-    async with running(engine, sleeping) as run, connected(run.address, engine) as client:
-        await client.call("Unary", b"0.2")
-        assert await (await client.call("Unary", b"0")).code() is StatusCode.OK
+    released = trio.Event()
+    async with running(engine, held(released)) as run, connected(run.address, engine) as client:
+        await client.call("Unary", b"wait")
+        assert await (await client.call("Unary", b"go")).code() is StatusCode.OK
         run.draining.begin()
         await trio.testing.wait_all_tasks_blocked(0.01)
         with pytest.raises(OSError, match="all attempts to connect"):
             await trio.open_tcp_stream(run.address.host, run.address.port)
+        released.set()
 
 
 async def test_a_connection_that_waited_to_be_accepted_is_served(engine: str) -> None:
@@ -134,7 +149,7 @@ async def test_a_connection_that_waited_to_be_accepted_is_served(engine: str) ->
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(client.pump)
             assert await reply.code() is StatusCode.OK
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE_S):
                 await client.left.wait()
 
 
@@ -152,7 +167,7 @@ async def test_streams_in_flight_are_served_and_later_ones_refused(engine: str) 
             await play.client.call("Unary", b"c")
         await play.client.send(waiting, ended=True)
         assert await waiting.code() is StatusCode.OK
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await play.over.wait()
 
 
