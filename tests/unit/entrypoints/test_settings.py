@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import attrs
 import pytest
 
 from adapters.scripted.script import Say
@@ -140,7 +141,7 @@ def test_variables_that_are_not_ours_or_not_of_the_tree_are_left_alone(tmp_path:
 @pytest.mark.parametrize(
     ("environment", "begins"),
     [
-        ({"LLMSERVICE_GRPC__PRT": "1"}, "grpc.prt: is not known"),
+        ({"LLMSERVICE_GRPC__PRT": "1"}, "grpc.prt: is not known: did you mean port?"),
         ({"LLMSERVICE_GRCP__PORT": "1"}, "grcp: is not known"),
         ({"LLMSERVICE_PORT": "1"}, "LLMSERVICE_PORT: is not known"),
         ({"LLMSERVICE_GRPC": "{port = 1}"}, "LLMSERVICE_GRPC: is not known"),
@@ -165,9 +166,13 @@ def test_what_the_environment_gets_wrong_is_named(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[grpc]\nprt = 1", "grpc.prt: is not known"),
-        ("[grcp]\nport = 1", "grcp: is not known"),
-        ("port = 1", "port: is not known"),
+        ("[grpc]\nprt = 1", "grpc.prt: is not known: did you mean port?"),
+        ("[grcp]\nport = 1", "grcp: is not known: did you mean grpc?"),
+        (
+            "port = 1",
+            "port: is not known: there are "
+            + ", ".join(each.name for each in attrs.fields(Settings)),
+        ),
         ("grpc = 5", "grpc: has the wrong type"),
         ("[grpc]\nport = '5x'", "grpc.port: must be a whole number"),
         ("[grpc]\nport = 1.0", "grpc.port: must be a whole number"),
@@ -221,7 +226,10 @@ def test_what_the_environment_gets_wrong_is_named(
         ),
         ("[providers.x]\nkind = 'compatible'", "providers.x.base_url: is missing"),
         ("[providers.x]\nkind = 'scripted'", "providers.x.models: is missing"),
-        (f"{HOUSE}api_key = 'sk'", "providers.house.api_key: is not known"),
+        (
+            f"{HOUSE}api_key = 'sk'",
+            "providers.house.api_key: is not known: did you mean api_key_env?",
+        ),
         (
             f"{HOUSE}models = 'a'",
             "providers.house.models: must be a list of strings, or a table by name",
