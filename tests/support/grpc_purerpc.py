@@ -20,7 +20,7 @@ async def serving_purerpc(service: purerpc.Service) -> AsyncIterator[Address]:
     server.add_service(service)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve_async)
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             while not await _listens(port):  # noqa: ASYNC110 - it does not tell
                 await trio.sleep(0.01)
         yield Address("127.0.0.1", port)

@@ -66,7 +66,7 @@ def gives_up(address: str, request: pb.LLMRequest) -> None:
 
 async def recorded(log: MemoryUsageLog) -> UsageRecord:
     """Return the only record, once it is there."""
-    with trio.fail_after(5):
+    with trio.fail_after(15):
         while not log.records:  # noqa: ASYNC110 - a log tells nobody
             await trio.sleep(0.01)
     (record,) = log.records

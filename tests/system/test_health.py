@@ -87,7 +87,7 @@ async def test_a_watcher_hears_that_the_server_goes_away_and_does_not_keep_it(
             assert await in_thread(seen.get, timeout=10) == statuses[0]
             assert seen.empty()
             gateway.draining.begin()
-            with trio.fail_after(5):
+            with trio.fail_after(15):
                 assert await in_thread(seen.get, timeout=10) == statuses[1]
                 assert await in_thread(seen.get, timeout=10) is grpc.StatusCode.UNAVAILABLE
         await in_thread(health.channel.close)

@@ -34,7 +34,7 @@ from tests.support.grpc_real import Stubs, in_thread, serving, sync_channel
 from tests.support.grpc_service import Handler, dispatcher, payload, service
 
 UNPATCHED = os.environ.get("LLMSERVICE_TEST_SERVER") == "purerpc"
-SOON_S = 3.0
+SOON_S = 10.0
 KIB, MIB = 1024, 1024 * 1024
 
 

@@ -71,7 +71,7 @@ class Service:
         return dispatcher({"Unary": self.unary, "Out": self.out, "Both": self.both}, self.ends)
 
     async def none_left(self) -> None:
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             while self.alive:  # noqa: ASYNC110 - their end is what is waited for
                 await trio.sleep(0.005)
 

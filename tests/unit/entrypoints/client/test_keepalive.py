@@ -24,7 +24,7 @@ async def test_a_server_that_is_gone_is_noticed() -> None:
         # It neither reads nor leaves: its machine has lost its power.
         await trio.sleep_forever()
 
-    with trio.fail_after(5):
+    with trio.fail_after(15):
         async with peer(play) as target, connect(target, limits=LIMITS) as client:
             with pytest.raises(CallFailed, match="no sign of life") as caught:
                 await client.invoke(REQUEST)
@@ -43,7 +43,7 @@ async def test_a_server_that_thinks_is_let_think() -> None:
         await end.flush()
         await trio.sleep_forever()
 
-    with trio.fail_after(5):
+    with trio.fail_after(15):
         async with peer(play) as target, connect(target, limits=LIMITS) as client:
             assert (await client.invoke(REQUEST)).content == "c"
 

@@ -96,7 +96,7 @@ async def test_what_a_leaving_server_has_not_begun_is_sent_to_its_successor() ->
         await answer(end, call.stream_id)
         await trio.sleep_forever()
 
-    with trio.fail_after(5):
+    with trio.fail_after(15):
         async with peer(play) as target, connect(target) as client:
             assert (await client.invoke(REQUEST)).content == "c"
     assert len(connections) == 2

@@ -419,7 +419,7 @@ async def test_a_goaway_of_the_client_lets_its_calls_finish(engine: str) -> None
         go.set()
         assert await reply.code() is StatusCode.OK
         assert reply.messages == [b"hi", b"hi"]
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             await play.over.wait()
 
 
@@ -472,7 +472,7 @@ async def test_a_peer_that_breaks_the_protocol_is_told_and_loses_its_calls_at_on
         await play.client.call("Both", ended=False)
         await begun.wait()
         await play.client.raw(nonsense)
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             await play.client.left.wait()
         assert play.client.goaway not in {None, NO_ERROR}
         await play.over.wait()
@@ -483,7 +483,7 @@ async def test_a_header_list_far_too_long_ends_the_connection(engine: str) -> No
     # nghttp2 would not send it.
     async with playing(served(), engine, speaks="h2") as play:
         await play.client.open(request_headers(metadata=[(b"x", b"y" * 15_000)] * 5))
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             await play.client.left.wait()
         assert play.client.goaway == ENHANCE_YOUR_CALM
 
@@ -497,7 +497,7 @@ async def test_a_peer_that_speaks_something_else_is_left(engine: str) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.run)
         await theirs.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        with trio.fail_after(5):
+        with trio.fail_after(15):
             data = b""
             while data[-14:-13] != b"\7":
                 data += bytes(await theirs.receive_some())
