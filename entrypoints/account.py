@@ -122,10 +122,12 @@ def journal_path(settings: AccountSettings, url: str) -> Path:
     """Return where the journal of the database at `url` is."""
     if settings.journal:
         return Path(settings.journal).expanduser()
+    # Each database has its own: what waits for one must not go to another.
     kind, _, place = url.partition(":///")
     if kind == "sqlite":
-        return Path(place).expanduser().with_suffix(".journal")
-    # Each database has its own: what waits for one must not go to another. Users may change.
+        path = Path(place).expanduser()
+        return path.with_name(f"{path.name}.journal")
+    # Users may change.
     where = url.rpartition("@")[2].partition("?")[0].removeprefix("postgresql://")
     return state_folder() / f"usage-{hashlib.sha256(where.encode()).hexdigest()[:12]}.journal"
 

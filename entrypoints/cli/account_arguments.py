@@ -37,9 +37,9 @@ def add_usage(commands: Subcommands) -> None:
     usage.add_argument(
         "--by",
         metavar="WHAT,...",
-        default="provider,model",
+        action="append",
         help="one line for each of: provider, model, caller, outcome, day, hour, label:KEY; total: one line"
-        " in all (default: provider,model)",
+        " in all; may be said several times (default: provider,model)",
     )
     usage.add_argument("--caller", metavar="NAME", help="only this caller's")
     usage.add_argument(

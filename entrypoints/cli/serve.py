@@ -85,7 +85,7 @@ async def _serve(
         await outer.start(reload_on_hangup, settings, lambda: _load(asked), reloaders)
         # First, so that it is open until every record is written.
         async with (
-            open_account(settings.account, os.environ, logger.info) as account,
+            open_account(settings.account, os.environ, logger.warning) as account,
             open_callers(callers, account, logger.info) as admission,
         ):
             _demand_safety(settings, admission, asked)

@@ -25,6 +25,7 @@ from ports.usage_query import Dimension, Grouping, LabelKey, UsageFilter, UsageS
 
 _LABEL = "label:"
 _TOTAL = "total"
+_USUAL = "provider,model"
 
 
 def command(asked: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def command(asked: argparse.Namespace) -> int:
         BadUsage: The configuration or what is asked makes no sense.
         OperationFailed: The database or the server does not say.
     """
-    by = groupings(asked.by)
+    by = groupings(",".join(asked.by or [_USUAL]))
     wanted = _wanted(asked, datetime.now(UTC))
     if asked.target is not None:
         if asked.config is not None:

@@ -188,6 +188,7 @@ def test_what_is_not_known_is_never_free(served: tuple[Running, Path]) -> None:
     assert table[1].split() == ["model", "calls", "served", "input", "output", "USD"]
     assert table[2].split() == ["priced", "1", "1", "10", "3", "0.0000175"]
     assert table[3].split() == ["unpriced", "2", "2", "10", "2", "unknown"]
+    assert lines(config, "--by=model", "--by=day") == lines(config, "--by=model,day")
     total = called("usage", config, "--by=total").stdout.splitlines()
     assert total[2].endswith("0.0000175 + 2 unknown")
 
