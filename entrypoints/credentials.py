@@ -44,7 +44,9 @@ def keys(variable: str, environment: Mapping[str, str]) -> tuple[str, ...]:
 def header_values(
     headers: Mapping[str, Header], environment: Mapping[str, str]
 ) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Return the values of `headers`, and those among them that are secret.
+    """Return the values of `headers`, and what of them no answer may show.
+
+    That is all of them: a value that is written out may be as secret as one from a variable.
 
     Raises:
         KeyMissing: A variable that holds one is not set.
@@ -52,7 +54,7 @@ def header_values(
     found: dict[str, str] = {}
     for name, header in headers.items():
         found[name] = header.value or _variable(name, header.env, environment)
-    return found, tuple(found[name] for name, header in headers.items() if header.env)
+    return found, tuple(found.values())
 
 
 def _variable(name: str, variable: str, environment: Mapping[str, str]) -> str:

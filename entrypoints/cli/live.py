@@ -24,6 +24,8 @@ from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.tree import Settings
 
 PATIENCE_S = 60.0
+_NAMED = 5
+"""Models that a remark names; a mock or a proxy lacks dozens."""
 
 
 def check(settings: Settings, asked: argparse.Namespace) -> int:
@@ -39,7 +41,7 @@ def check(settings: Settings, asked: argparse.Namespace) -> int:
         for verdict in verdicts:
             print(json.dumps(_as_json(verdict), ensure_ascii=False))
     else:
-        _print(verdicts)
+        show(verdicts)
     sys.stdout.flush()
     _check_limits(settings.limits)
     fail_for(verdicts)
@@ -119,7 +121,8 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _print(verdicts: Sequence[Verdict]) -> None:
+def show(verdicts: Sequence[Verdict]) -> None:
+    """Print a row for each provider."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -142,5 +145,6 @@ def _print(verdicts: Sequence[Verdict]) -> None:
 
 
 def _unavailable(verdict: Verdict) -> str:
-    names = ", ".join(verdict.unavailable)
-    return f"known here, not listed there: {names}" if names else ""
+    names = verdict.unavailable
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"known here, not listed there: {', '.join(names[:_NAMED])}{more}" if names else ""
