@@ -15,8 +15,9 @@ class Limiter(Protocol):
     ) -> AbstractAsyncContextManager[Reservation]:
         """Hold what a call with `need` may take of all `limits`, at once or not at all.
 
-        Waits for at most `wait_s` seconds, first come first served, and only where that can help. Leaving the
-        block, by whatever way, puts `Reservation.used` in the place of what was reserved.
+        Waits for at most `wait_s` seconds and not beyond the ambient deadline, first come first served, and
+        only where that can help. Leaving the block, by whatever way, puts `Reservation.used` in the place of
+        what was reserved.
 
         Raises:
             LimitExceeded: It does not fit in time; says when it will.

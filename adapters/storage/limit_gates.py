@@ -6,21 +6,26 @@ moves on to another, so that it is never behind a call that came later.
 
 import math
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 import attrs
 
 from domain.model.errors import LimitExceeded
-from domain.policy.limits import Limit, Shortage, refusal
+from domain.policy.limits import Limit, Need, Shortage, refusal
 from domain.policy.meters import Meter, Moment
 
 
 @attrs.define(eq=False)
 class Gate:
-    """One limit's meter, and who waits for it, by number."""
+    """One limit's meter, and who waits for it, by number.
+
+    Attributes:
+        asked: Says what a need is in the words of this limit.
+    """
 
     meter: Meter
+    asked: Callable[[Need], int]
     line: list["Waiter"] = attrs.field(factory=list)
     # By those in the line.
     wanted: int = 0
@@ -43,9 +48,9 @@ class Gate:
         self.wanted -= waiter.stands.amount
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Claim:
-    """What a call wants of one limit."""
+    """What a call wants of one limit. Not frozen, which would double what each call pays for it."""
 
     gate: Gate
     limit: Limit
@@ -89,7 +94,9 @@ def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | No
     """Return the first of `claims` that does not fit, or for which somebody with a lower number waits."""
     for claim in claims:
         line = claim.gate.line
-        if (line and line[0].number < number) or claim.wait_us(now) > 0:
+        if line and line[0].number < number:
+            return claim
+        if claim.gate.meter.wait_us(claim.limit.most, claim.amount, now) > 0:
             return claim
     return None
 

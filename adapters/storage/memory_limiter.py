@@ -11,10 +11,13 @@ in a line wakes itself when time alone makes room.
 import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TypeAlias
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from adapters.storage.limit_gates import (
@@ -35,13 +38,15 @@ from domain.policy.limits import (
     LimitKind,
     Need,
     Reservation,
-    amount,
 )
 from domain.policy.meters import BudgetMeter, Moment
 from ports.spending import Spending
 
 MOST_GATES = 10_000
 """More limits than this are looked through for those that nobody uses any more."""
+
+MOST_PLANS = 4_096
+"""Sequences of limits whose gates are remembered."""
 
 LONGEST_WAIT_S = 86_400.0
 
@@ -53,6 +58,10 @@ class NothingSpent:
     async def spent_nano_usd(self, caller: str, since_s: float, /) -> int:
         """Return 0."""
         return 0
+
+
+Taken: TypeAlias = tuple[Sequence[Claim], Moment]
+"""What a call holds, and since when."""
 
 
 @attrs.define(eq=False)
@@ -69,43 +78,52 @@ class MemoryLimiter:
     max_waiting: int = 1_000
     wall_clock: Callable[[], float] = time.time
     _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
+    # The gates of limits, by the identity of the sequence, which is kept beside them.
+    _plans: dict[int, tuple[Sequence[Limit], Sequence[Gate]]] = attrs.field(factory=dict)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
     _waiting: int = 0
 
-    @asynccontextmanager
-    async def reserved(
+    def reserved(
         self, limits: Sequence[Limit], need: Need, wait_s: float, /
-    ) -> AsyncIterator[Reservation]:
+    ) -> AbstractAsyncContextManager[Reservation]:
         """Hold what a call with `need` may take of all `limits`; see `ports.limiter.Limiter`."""
-        for limit in limits:
-            if limit.kind in BUDGETS and not self._gate(limit).seeded:
-                await self._seed(limit)
-        claims = [Claim(self._gate(limit), limit, amount(limit, need)) for limit in limits]
-        taken = await self._admitted(claims, wait_s)
-        reservation = Reservation(need)
-        try:
-            yield reservation
-        finally:
-            self._give_back(claims, reservation.used, taken)
+        return _Held(self, limits, need, wait_s)
 
-    async def _admitted(self, claims: Sequence[Claim], wait_s: float) -> Moment:
-        """Take all of `claims` and return when; or raise."""
+    async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Taken:
+        """Take all that `reservation` needs of `limits`, or raise."""
+        need = reservation.need
+        claims = [
+            Claim(gate, limit, min(gate.asked(need), limit.most))
+            for gate, limit in zip(self._gates_of(limits), limits, strict=True)
+        ]
+        for claim in claims:
+            if not claim.gate.seeded:
+                await self._seed(claim)
         now = self._now()
         number = next(self._numbers)
         short = first_short(claims, number, now)
         if short is None:
             take(claims, now)
-            return now
+            return claims, now
+        began_s = anyio.current_time()
+        taken = await self._waited(Waiter(number, claims, short), wait_s, now)
+        reservation.queued_s = anyio.current_time() - began_s
+        return claims, taken
+
+    async def _waited(self, waiter: Waiter, wait_s: float, now: Moment) -> Moment:
+        """Take the claims of `waiter` in its turn, and return when; or raise."""
+        # A call that is over before it began is not refused.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        left_s = anyio.current_effective_deadline() - anyio.current_time()
+        wait_s = min(wait_s, left_s, LONGEST_WAIT_S)
+        claims, short = waiter.claims, waiter.stands
         if self._waiting >= self.max_waiting or not worth_waiting(claims, wait_s, now):
             raise refused(claims, short, now)
-        waiter = Waiter(number, claims, short)
         short.gate.join(waiter, short)
         kept = False
         self._waiting += 1
         try:
-            kept = await self._called(
-                waiter, now.steady_us + round(min(wait_s, LONGEST_WAIT_S) * 1e6)
-            )
+            kept = await self._called(waiter, now.steady_us + round(wait_s * 1e6))
         finally:
             self._waiting -= 1
             if not kept:
@@ -143,7 +161,7 @@ class MemoryLimiter:
 
     def _withdraw(self, waiter: Waiter) -> None:
         if waiter.admitted:
-            self._give_back(waiter.claims, NOTHING, self._now())
+            self.give_back(waiter.claims, NOTHING, self._now())
         else:
             waiter.stands.gate.leave(waiter)
             self._serve(waiter.stands.gate)
@@ -167,13 +185,14 @@ class MemoryLimiter:
                 short.gate.join(first, short)
             first.called.set()
 
-    def _give_back(self, claims: Sequence[Claim], used: Need, taken: Moment) -> None:
+    def give_back(self, claims: Sequence[Claim], used: Need, taken: Moment) -> None:
+        """Put `used` in place of `claims`, and let in whom that makes room for."""
         now = self._now()
         held_us = now.steady_us - taken.steady_us
         for claim in claims:
-            actual = AMOUNTS[claim.limit.kind](used)
-            claim.gate.held -= 1
-            claim.gate.meter.settle(claim.limit.most, claim.amount, actual, held_us, now)
+            gate = claim.gate
+            gate.held -= 1
+            gate.meter.settle(claim.limit.most, claim.amount, gate.asked(used), held_us, now)
         for claim in claims:
             if claim.gate.line:
                 self._serve(claim.gate)
@@ -183,30 +202,71 @@ class MemoryLimiter:
     def _now(self) -> Moment:
         return Moment(int(anyio.current_time() * 1e6), self.wall_clock())
 
+    def _gates_of(self, limits: Sequence[Limit]) -> Sequence[Gate]:
+        # The same caller and model come with the same sequence again and again.
+        known = self._plans.get(id(limits))
+        if known is not None and known[0] is limits:
+            return known[1]
+        gates = [self._gate(limit) for limit in limits]
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        self._plans[id(limits)] = (limits, gates)
+        return gates
+
     def _gate(self, limit: Limit) -> Gate:
         key = (limit.subject, limit.kind)
         gate = self._gates.get(key)
         if gate is None:
             if len(self._gates) >= MOST_GATES:
                 self._forget()
-            gate = self._gates[key] = Gate(METERS[limit.kind](), seeded=limit.kind not in BUDGETS)
+            kind = limit.kind
+            gate = Gate(METERS[kind](), AMOUNTS[kind], seeded=kind not in BUDGETS)
+            self._gates[key] = gate
         gate.most = limit.most
         return gate
 
-    async def _seed(self, limit: Limit) -> None:
+    async def _seed(self, claim: Claim) -> None:
         """Find out what was spent before; who comes in the meantime waits for it."""
-        gate = self._gate(limit)
+        gate = claim.gate
         async with gate.seeding:
             # Another call may have done it while this one waited.
             if not gate.seeded and isinstance(gate.meter, BudgetMeter):
                 now = self._now()
-                caller = limit.subject.removeprefix("caller:")
+                caller = claim.limit.subject.removeprefix("caller:")
                 since_s = gate.meter.period.start_s(now.wall_s)
                 gate.meter.seed(await self.spending.spent_nano_usd(caller, since_s), now)
                 gate.seeded = True
 
     def _forget(self) -> None:
         now = self._now()
+        self._plans.clear()
         for key, gate in tuple(self._gates.items()):
             if not (gate.line or gate.held) and gate.meter.at_rest(gate.most, now):
                 del self._gates[key]
+
+
+@attrs.define(eq=False)
+class _Held:
+    """The block that holds a reservation. A class, because a generator costs each call twice as much."""
+
+    _limiter: MemoryLimiter
+    _limits: Sequence[Limit]
+    _need: Need
+    _wait_s: float
+    _reservation: Reservation | None = None
+    _taken: Taken | None = None
+
+    async def __aenter__(self) -> Reservation:
+        reservation = self._reservation = Reservation(self._need)
+        self._taken = await self._limiter.take(self._limits, reservation, self._wait_s)
+        return reservation
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._taken is not None and self._reservation is not None:
+            claims, since = self._taken
+            self._limiter.give_back(claims, self._reservation.used, since)

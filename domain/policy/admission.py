@@ -15,6 +15,9 @@ from domain.policy.token_estimate import input_tokens
 UNKNOWN_OUTPUT_TOKENS = 4_096
 """How long the answer of a model may be whose bound nobody knows."""
 
+MOST_FOUND = 4_096
+"""Callers and models whose limits are remembered."""
+
 
 @attrs.frozen(kw_only=True)
 class LimitTable:
@@ -26,13 +29,31 @@ class LimitTable:
         models: By glob of ``provider/model``; a call is under every one that fits.
     """
 
+    # By caller's own limits, provider and model: finding them costs more than keeping them.
+    _found: dict[tuple[int, str, str], tuple[object, tuple[Limit, ...]]] = attrs.field(
+        init=False, factory=dict, eq=False, repr=False
+    )
+
     service: Sequence[Limit] = ()
     providers: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
     models: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
 
     def of(self, caller: Caller, provider: str, model: str) -> tuple[Limit, ...]:
-        """Return the limits of a call; those of its caller come first."""
-        found = (*limits_of(caller), *self.providers.get(provider, ()), *self.service)
+        """Return the limits of a call, those of its caller first; the same object for the same call again."""
+        own = limits_of(caller)
+        key = (id(own), provider, model)
+        known = self._found.get(key)
+        if known is not None and known[0] is own:
+            return known[1]
+        found = self._all(own, provider, model)
+        if len(self._found) >= MOST_FOUND:
+            # Callers choose the models' names.
+            self._found.clear()
+        self._found[key] = (own, found)
+        return found
+
+    def _all(self, own: Sequence[Limit], provider: str, model: str) -> tuple[Limit, ...]:
+        found = (*own, *self.providers.get(provider, ()), *self.service)
         if not self.models:
             return found
         name = f"{provider}/{model}"

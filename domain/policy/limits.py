@@ -71,10 +71,12 @@ class Reservation:
         need: What is reserved.
         used: What takes its place in the end; set by whoever made the call. All is given back unless
             it is set.
+        queued_s: How long the call waited for it, in seconds.
     """
 
     need: Need
     used: Need = NOTHING
+    queued_s: float = 0.0
 
 
 def amount(limit: Limit, need: Need) -> int:

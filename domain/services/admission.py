@@ -7,8 +7,6 @@ after its record is written, before control returns.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import anyio
-import anyio.lowlevel
 import attrs
 
 from domain.model.call import ChatCall, Ledger
@@ -75,16 +73,10 @@ class Admission:
         Raises:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
-        # A call that is over before it began is not refused.
-        await anyio.lowlevel.checkpoint_if_cancelled()
         need = await self._need(limits, wanted)
-        began_s = anyio.current_time()
-        wait_s = min(
-            self.max_queue_s if max_queue_s is None else max_queue_s,
-            anyio.current_effective_deadline() - began_s,
-        )
+        wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
         async with self.limiter.reserved(limits, need, wait_s) as reservation:
-            ledger.queued_s += anyio.current_time() - began_s
+            ledger.queued_s += reservation.queued_s
             before = len(ledger.attempts)
             try:
                 yield

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from adapters.storage.redis_limiter.claims import Claim, Held, held, refused
@@ -82,15 +83,20 @@ class RedisLimiter:
         self, limits: Sequence[Limit], need: Need, wait_s: float, /
     ) -> AsyncIterator[Reservation]:
         """Hold what a call with `need` may take of all `limits`; see `ports.limiter.Limiter`."""
-        until_s = anyio.current_time() + min(wait_s, LONGEST_WAIT_S)
+        # A call that is over before it began is not refused.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        began_s = anyio.current_time()
+        until_s = min(began_s + min(wait_s, LONGEST_WAIT_S), anyio.current_effective_deadline())
         number = next(self._numbers)
         call = held(str(number), limits, need)
         try:
             if await self._admitted(call, number, until_s):
+                call.reservation.queued_s = anyio.current_time() - began_s
                 yield call.reservation
             else:
                 left_s = max(0.0, until_s - anyio.current_time())
                 async with self.meanwhile.reserved(limits, need, left_s) as reservation:
+                    reservation.queued_s = anyio.current_time() - began_s
                     yield reservation
         finally:
             if call.asked:
