@@ -6,6 +6,9 @@ set shell := ["sh", "-eu", "-c"]
 
 bin := ".venv/bin"
 code := "domain ports adapters entrypoints tests"
+covered := "domain/*,adapters/wire/*,adapters/providers/*,adapters/prices/*"
+# Without the properties and the cuts at every byte: what is covered by chance today is not tomorrow.
+covering := "tests/unit/domain tests/contract tests/unit/entrypoints/live tests/unit/adapters/wire tests/unit/adapters/providers tests/unit/adapters/prices tests/unit/adapters/http"
 # Off: a checkpoint on every path (910-913; the transport's fairness is ADR 3), httpx2 (127; ADR 6).
 async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
 compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis"
@@ -66,6 +69,12 @@ llmock:
         rm -rf .llmock && {{ bin }}/uv venv --quiet --python {{ bin }}/python .llmock \
         && {{ bin }}/uv pip install --quiet --python .llmock/bin/python --require-hashes --no-deps -r {{ llmock_lock }} \
         && cp {{ llmock_lock }} .llmock/lock; }
+
+# Hold the core, the wire, the codecs and the prices at every branch, by tests without chance; half a minute
+[group('verify')]
+coverage:
+    {{ bin }}/pytest --quiet --cov --cov-report= -m "not hypothesis" -k "not one_cut and not single_cut and not no_beginning" {{ covering }}
+    {{ bin }}/coverage report --include="{{ covered }}" --fail-under=100
 
 # Play gRPC's interoperability cases with every client, plain, TLS and mTLS, on both engines; prints a table
 [group('verify')]

@@ -68,7 +68,7 @@ class PriceBook:
         if self._list is not None or pricing is None or pricing.listing is None:
             return
         async with self._loading:
-            if self._list is None:
+            if self._list is None:  # pragma: no branch - Python 3.11 hides this way out
                 self._list = await anyio.to_thread.run_sync(self.load)
 
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:

@@ -107,7 +107,7 @@ class _Answer(AsyncIterator[ChatEvent]):
                 with self._reading:
                     async for event in events:
                         await self._hand_over(event)
-                if self._fault is not None:
+                if self._fault is not None:  # pragma: no branch - Python 3.11 hides this way out
                     raise self._fault
             self._complete = True
 

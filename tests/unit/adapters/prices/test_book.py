@@ -1,9 +1,11 @@
 """What models cost: the settings, then the provider's own word, then the price list."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import attrs
 import pytest
+import trio
 
 from adapters.prices.book import FRESH_S, LOCAL, MOST_PRICES, SETTINGS, PriceBook, Pricing
 from adapters.prices.reported import openrouter
@@ -195,3 +197,17 @@ async def test_the_released_list_prices_the_great_providers() -> None:
     assert listed is not None
     assert listed.price_version == load_snapshot().version
     assert listed.price_version.startswith("genai-prices ")
+
+
+async def test_many_who_want_the_first_price_at_once_read_the_list_once() -> None:
+    world = World()
+    book = world.book(Pricing(listing=Listing(provider_id="p")))
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(book.prepare, "p")
+    assert world.loads == 1
+
+
+def test_a_rate_in_words_that_nobody_knows_is_no_price() -> None:
+    listed = SimpleNamespace(input_mtok=SimpleNamespace(base="a lot"))
+    assert price_of(listed, "list 1") is None

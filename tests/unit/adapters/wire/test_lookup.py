@@ -99,3 +99,7 @@ def test_numbers_are_such_as_every_reader_takes(said: bytes, read: float | None)
     value = json_of(b'{"n":' + said + b',"s":"\\ud800"}')
     assert value == {"n": read, "s": "\N{REPLACEMENT CHARACTER}"}
     assert orjson.loads(orjson.dumps(value)) == value
+
+
+def test_half_a_character_is_mended_wherever_it_stands() -> None:
+    assert json_of(rb'{"\ud800": ["\ud800", {"b": 7}]}') == {"\ufffd": ["\ufffd", {"b": 7}]}

@@ -11,17 +11,18 @@ from adapters.providers.compatible.codec import CompatibleConfig, compatible_cod
 from adapters.providers.gemini.codec import GeminiCodec
 from adapters.providers.gemini.config import GeminiConfig
 from adapters.providers.openai.codec import OpenAIConfig, openai_codec
-from adapters.wire.codec import Codec
+from adapters.wire.codec import Codec, ResponseHead
 from adapters.wire.options import WithOptions
 from adapters.wire.overrides import Override
 from domain.model.call import ChatCall
 from domain.model.chat import ChatRequest, Message, Role, Text
 from domain.model.model_info import Feature
 
+HELLO = Message(role=Role.USER, parts=(Text(text="Hello"),))
+
 
 def sent(codec: Codec, model: str, **fields: Any) -> dict[str, Any]:
-    said = (Message(role=Role.USER, parts=(Text(text="Hello"),)),)
-    request = ChatRequest(provider=codec.name, model=model, messages=said, **fields)
+    request = ChatRequest(provider=codec.name, model=model, messages=(HELLO,), **fields)
     body: dict[str, Any] = json.loads(codec.encode(ChatCall(request=request)).body)
     return body
 
@@ -124,3 +125,19 @@ def test_options_are_sent_unless_the_call_says_otherwise() -> None:
     assert sent(codec, "gpt-4o")["service_tier"] == "flex"
     assert codec.models() == plain.models()
     assert attrs.asdict(codec)["options"] == {"service_tier": "flex", "store": False}
+
+
+def test_options_change_nothing_but_what_is_sent() -> None:
+    plain = openai_codec(OpenAIConfig())
+    codec = WithOptions(plain, {"service_tier": "flex"})
+    call = ChatCall(request=ChatRequest(model="gpt-4o", messages=(HELLO,)))
+    head, error = ResponseHead(200, {}), b'{"error": {"message": "no"}}'
+    whole = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
+    stream = b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n'
+    assert codec.info("gpt-4o") == plain.info("gpt-4o")
+    assert list(codec.whole(call, head, whole)) == list(plain.whole(call, head, whole))
+    assert list(codec.decoder(call, head).feed(stream)) == list(
+        plain.decoder(call, head).feed(stream)
+    )
+    bad = ResponseHead(429, {})
+    assert codec.failure(call, bad, error).reason is plain.failure(call, bad, error).reason

@@ -187,3 +187,20 @@ def test_an_address_that_shows_no_kind_needs_one_unless_the_model_takes_all(
     found = unsupported(request, lacking(*lacks))
     assert [each.field for each in found] == ([field] if field else [])
     assert all(each.drop is None for each in found)
+
+
+@pytest.mark.parametrize(
+    ("missing", "field"),
+    [
+        ({Feature.SEED}, None),
+        ({Feature.IMAGES}, "messages[0].parts[0].media.mime_type"),
+        ({Feature.IMAGES, Feature.AUDIO, Feature.FILES}, "messages[0].parts[0].media.uri"),
+    ],
+)
+def test_a_medium_of_unknown_kind_is_refused_only_where_its_kind_matters(
+    missing: set[Feature], field: str | None
+) -> None:
+    where = Media(uri="https://x.test/thing")
+    request = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=(where,)),))
+    found = [each.field for each in unsupported(request, lacking(*missing))]
+    assert found == ([] if field is None else [field])

@@ -69,3 +69,10 @@ def test_the_peer_that_failed_longest_ago_is_forgotten_first() -> None:
 )
 def test_a_peer_is_its_host_or_its_ipv6_network(peer: str, network: str) -> None:
     assert network_of(peer) == network
+
+
+def test_no_more_peers_are_remembered_than_may_be() -> None:
+    guesses = Guesses(GuessingPolicy(most_peers=2))
+    for peer in "123":
+        guesses.failed(f"10.0.0.{peer}:1", 0.0)
+    assert len(guesses) == 2

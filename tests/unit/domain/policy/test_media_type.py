@@ -111,3 +111,11 @@ def test_a_request_that_says_it_all_stays_itself() -> None:
     assert typed(request) is request
     said = attrs.evolve(Media(file_id="f"), mime_type="image/png")
     assert typed(asked(said)).messages[0].parts == (said,)
+
+
+def test_a_medium_within_a_tools_result_is_typed_like_any_other() -> None:
+    result = ToolResult(tool_call_id="c", content=(Text(text="x"), Media(data=PNG)))
+    request = typed(asked(Text(text="y"), result))
+    (_, found) = request.messages[0].parts
+    assert isinstance(found, ToolResult)
+    assert found.content == (Text(text="x"), Media(mime_type="image/png", data=PNG))

@@ -105,3 +105,14 @@ async def test_the_lean_call_is_still_the_same_call() -> None:
         pass
     assert upstream.calls[0].request_id == "mine"
     assert upstream.calls[0].ledger is call.ledger
+
+
+async def test_a_medium_that_does_not_show_its_kind_is_refused_with_the_remedy() -> None:
+    where = Media(uri="https://x.test/thing")
+    request = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=(where,)),))
+    seeing = attrs.evolve(PLAIN, features=frozenset({Feature.IMAGES}))
+    with pytest.raises(InvalidRequest, match="whether it is a picture") as caught:
+        async with Capable(Upstream(), seeing).stream(ask(request)):
+            pytest.fail("the block must not be entered")
+    (violation,) = caught.value.violations
+    assert violation.field == "messages[0].parts[0].media.mime_type"

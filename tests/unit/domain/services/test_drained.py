@@ -13,7 +13,7 @@ from adapters.storage.memory_limiter import MemoryLimiter
 from domain.model.call import ChatCall
 from domain.model.chat import OnDisconnect
 from domain.model.errors import ErrorReason, LimitExceeded, ProviderFailure, ServiceFailure
-from domain.model.events import TextDelta, UsageReported
+from domain.model.events import ChatEvent, TextDelta, UsageReported
 from domain.model.usage import AttemptOutcome, Usage, UsageSource
 from domain.policy.admission import LimitTable
 from domain.policy.drain import DrainBounds
@@ -463,3 +463,28 @@ def test_a_room_cancelled_at_any_await_leaves_nothing_behind() -> None:
             it.assert_at_rest()
 
     cancel_at_every_await(scenario, at_least=10)
+
+
+async def test_what_goes_wrong_on_the_way_out_of_a_caller_that_failed_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    @attrs.frozen
+    class Spoiled:
+        inner: Upstream
+
+        @asynccontextmanager
+        async def stream(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+            async with self.inner.stream(call) as events:
+                try:
+                    yield events
+                except ValueError:
+                    raise ServiceFailure("spoiled", ErrorReason.SERVICE_INTERNAL) from None
+
+    async def fail(model: Drained) -> None:
+        async with model.stream(ask()) as events:
+            await anext(events)
+            raise ValueError("the caller's own")
+
+    async with open_drains(BOUNDS, 1.0, pytest.fail) as drains:
+        with pytest.raises(ServiceFailure, match="spoiled"):
+            await fail(Drained(Spoiled(Upstream(steps=LONG)), drains, OnDisconnect.DRAIN))

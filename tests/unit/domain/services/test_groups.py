@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from domain.services.groups import single_error_unwrapped
+from domain.services.groups import only_error_as_itself, single_error_unwrapped
 
 
 def raised(error: Exception) -> Exception:
@@ -81,3 +81,19 @@ async def test_cancellation_alone_is_let_through() -> None:
             nursery.start_soon(trio.sleep_forever)
             scope.cancel()
     assert scope.cancelled_caught
+
+
+def test_the_only_error_comes_out_as_itself_and_several_stay_together() -> None:
+    error = ValueError("x")
+    with pytest.raises(ValueError, match="x") as caught, only_error_as_itself():
+        raise ExceptionGroup("a", [error])
+    assert caught.value is error
+    with pytest.RaisesGroup(ValueError, KeyError), only_error_as_itself():
+        raise ExceptionGroup("a", [error, KeyError("y")])
+
+
+def test_a_group_that_the_block_raised_itself_stays_one() -> None:
+    inner = ExceptionGroup("b", [ValueError("x")])
+    with pytest.RaisesGroup(ValueError) as caught, only_error_as_itself():
+        raise ExceptionGroup("a", [inner])
+    assert caught.value is inner

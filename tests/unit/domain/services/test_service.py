@@ -1,12 +1,17 @@
 """The whole service, in process."""
 
+import anyio
+import attrs
 import pytest
+from trio.testing import MockClock
 
 from domain.model.call import Delivery
-from domain.model.chat import ChatRequest
+from domain.model.chat import ChatRequest, Media, Message, Role
 from domain.model.errors import ErrorReason, InvalidRequest, ProviderFailure, ServiceFailure
 from domain.model.events import FinishReason, TextDelta
 from domain.model.usage import AttemptOutcome
+from domain.policy.drain import DrainBounds
+from domain.services.drains import open_drains
 from domain.services.route import Routed
 from domain.services.service import Service
 from domain.services.settle import Settled
@@ -103,3 +108,28 @@ async def test_a_stack_answers_through_its_top_and_knows_what_its_provider_knows
     assert stacked.models() == bottom.models()
     assert stacked.info("a") == bottom.info("a")
     assert stacked.info("b") is None
+
+
+async def test_what_a_medium_is_is_found_out_before_anything_is_asked() -> None:
+    upstream = Upstream()
+    picture = Media(data=b"\x89PNG\r\n\x1a\n")
+    asked = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=(picture,)),))
+    async with service(upstream).stream(ask(asked)) as events:
+        await drain(events)
+    (call,) = upstream.calls
+    assert call.request.messages[0].parts == (attrs.evolve(picture, mime_type="image/png"),)
+
+
+async def test_a_service_that_reads_nothing_on_has_no_end_to_set() -> None:
+    service(Upstream()).end_by(0.0)
+
+
+async def test_what_is_read_on_ends_when_the_service_is_told_to(autojump_clock: MockClock) -> None:
+    async with open_drains(DrainBounds(), 1_000.0, pytest.fail) as drains:
+        with anyio.CancelScope() as scope:
+            assert drains.admit(scope)
+            Service(Routed({}), drains=drains).end_by(anyio.current_time() + 3.0)
+            began_s = anyio.current_time()
+            await anyio.sleep_forever()
+        drains.dismiss(scope)
+    assert anyio.current_time() == began_s + 3.0

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from adapters.providers.anthropic.codec import AnthropicCodec
-from adapters.providers.anthropic.models import ANY, MODELS, ModelFacts, Thinking
+from adapters.providers.anthropic.models import ANY, MODELS, ModelFacts, Thinking, features_of
 from domain.model.model_info import Feature
 
 SAMPLING = {Feature.TEMPERATURE, Feature.TOP_P, Feature.TOP_K}
@@ -222,3 +222,8 @@ def test_the_table_makes_sense() -> None:
         assert not (facts.thinks_by_default and Thinking.ADAPTIVE not in facts.thinking), model
         assert not (facts.efforts and not facts.thinking), model
         assert not facts.efforts or facts.efforts >= {"low", "medium", "high"}, model
+
+
+def test_a_model_that_sees_nothing_is_asked_to_see_nothing() -> None:
+    blind = ModelFacts(max_output_tokens=1, images=False, files=False)
+    assert features_of(blind).isdisjoint({Feature.IMAGES, Feature.FILES})

@@ -230,3 +230,19 @@ def test_a_breakpoint_without_a_place_is_refused_by_its_path() -> None:
     assert refused(Role.ASSISTANT, called, dialect=MARKING, cache_control=CACHED) == [
         "messages[0].cache_control"
     ]
+
+
+def test_a_breakpoint_on_a_message_of_results_stands_on_the_last_of_them() -> None:
+    results = [ToolResult(tool_call_id=each, content=(Text(text=each),)) for each in "ab"]
+    turn = Message(role=Role.TOOL, parts=tuple(results), cache_control=CacheControl(ttl_s=60))
+    first, last = messages([turn], Draft(MARKING, UnsupportedParams.REJECT))
+    assert first["content"] == "a"
+    assert last["content"] == [{"type": "text", "text": "b", "mark": 60}]
+
+
+def test_a_breakpoint_with_nothing_to_stand_on_is_refused_once() -> None:
+    control = CacheControl(ttl_s=60)
+    assert refused(Role.USER, dialect=MARKING, cache_control=control) == [
+        "messages[0].cache_control"
+    ]
+    assert refused(Role.USER, cache_control=control) == ["messages[0].cache_control"]

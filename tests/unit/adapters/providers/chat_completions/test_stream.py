@@ -422,3 +422,9 @@ def test_a_failure_carries_what_the_provider_calls_the_request() -> None:
         list(decoder.feed(event({"error": {"message": "m"}})))
     assert caught.value.reason is ErrorReason.PROVIDER_SERVER_ERROR
     assert (caught.value.upstream_status, caught.value.upstream_request_id) == (200, "req-1")
+
+
+def test_a_refusal_that_is_no_text_means_nothing() -> None:
+    (ended,) = said(chunk({"refusal": {"why": "no"}}), STOP, DONE)
+    assert isinstance(ended, Finished)
+    assert ended.reason is FinishReason.STOP
