@@ -120,7 +120,7 @@ async def test_what_a_medium_is_is_found_out_before_anything_is_asked() -> None:
     assert call.request.messages[0].parts == (attrs.evolve(picture, mime_type="image/png"),)
 
 
-async def test_a_service_that_reads_nothing_on_has_no_end_to_set() -> None:
+def test_a_service_that_reads_nothing_on_has_no_end_to_set() -> None:
     service(Upstream()).end_by(0.0)
 
 
