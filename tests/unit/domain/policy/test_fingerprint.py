@@ -237,3 +237,8 @@ def test_every_kind_of_provider_can_be_told_apart_by_its_settings() -> None:
     found = structure(tree)
     kinds = [*found.providers.values(), found.local, NativeSettings(kind="openai")]
     assert len({digest(each) for each in kinds}) == len(kinds)
+
+
+def test_what_has_no_canonical_form_has_no_digest() -> None:
+    with pytest.raises(TypeError, match="complex has no canonical form"):
+        digest(1j)

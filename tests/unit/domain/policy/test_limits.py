@@ -17,7 +17,7 @@ from domain.model.chat import (
 from domain.model.errors import ErrorReason
 from domain.model.model_info import ModelInfo
 from domain.model.tools import Tool
-from domain.policy.admission import UNKNOWN_OUTPUT_TOKENS, LimitTable, bound, tokens_of
+from domain.policy.admission import MOST_FOUND, UNKNOWN_OUTPUT_TOKENS, LimitTable, bound, tokens_of
 from domain.policy.limits import Limit, LimitKind, Need, Shortage, amount, limits_of, refusal
 from domain.policy.token_estimate import PER_MEDIA, PER_PIECE, input_tokens, text_tokens
 from tests.support.core_model import question
@@ -51,6 +51,16 @@ def test_a_call_is_under_every_limit_that_fits_it() -> None:
     subjects = [each.subject for each in table.of(Caller("alice"), "openai", "gpt-9")]
     assert subjects == ["provider:openai", "service", "model:openai/gpt-*", "model:*/gpt-9"]
     assert [each.subject for each in table.of(Caller("alice"), "local", "x")] == ["service"]
+
+
+def test_what_is_found_is_remembered_and_names_made_up_do_not_fill_the_memory() -> None:
+    table = LimitTable(service=[Limit("service", LimitKind.PARALLEL_CALLS, 9)])
+    caller = Caller("alice", limits=ALL)
+    assert table.of(caller, "p", "m") is table.of(caller, "p", "m")
+    for number in range(MOST_FOUND + 1):
+        table.of(caller, "p", f"m{number}")
+    assert len(table._found) <= MOST_FOUND
+    assert len(table.of(caller, "p", "m")) == 6
 
 
 def test_nothing_reserves_more_than_there_can_be() -> None:

@@ -25,6 +25,7 @@ from domain.model.chat import (
     ToolCall,
     ToolResult,
 )
+from domain.model.response_cache import ResponseCachePolicy
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from tests.support.core_model import question
@@ -179,6 +180,10 @@ BAD: dict[str, tuple[dict[str, object], list[str]]] = {
     "a label key too long in bytes": ({"labels": {"é" + "x" * 63: ""}}, ["labels"]),
     "a label value too long in bytes": ({"labels": {"k": "é" + "x" * 255}}, ["labels['k']"]),
     "an end user too long in bytes": ({"end_user": "é" * 129}, ["end_user"]),
+    "a cache's partition too long in bytes": (
+        {"response_cache": ResponseCachePolicy(scope="é" * 129)},
+        ["response_cache.scope"],
+    ),
 }
 
 
