@@ -13,6 +13,7 @@ from domain.model.usage import AttemptOutcome
 from domain.policy.drain import DrainBounds
 from domain.services.drains import open_drains
 from domain.services.route import Routed
+from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
@@ -126,11 +127,11 @@ def test_a_service_that_reads_nothing_on_has_no_end_to_set() -> None:
 
 async def test_what_is_read_on_ends_when_the_service_is_told_to(autojump_clock: MockClock) -> None:
     bugs: list[Exception] = []
+    began_s = anyio.current_time()
     async with open_drains(DrainBounds(), 1_000.0, bugs.append) as drains:
         with anyio.CancelScope() as scope:
             assert drains.admit(scope)
-            Service(Routed({}), drains=drains).end_by(anyio.current_time() + 3.0)
-            began_s = anyio.current_time()
+            Service(Routed({}), EmbeddingRouted({}), drains).end_by(began_s + 3.0)
             await anyio.sleep_forever()
         drains.dismiss(scope)
     assert anyio.current_time() == began_s + 3.0

@@ -10,6 +10,7 @@ from domain.model.errors import ErrorReason, InvalidRequest, ServiceFailure
 from domain.model.usage import UsageRecord
 from domain.policy.access import READ_ALL_USAGE
 from domain.services.route import Routed
+from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.usage_reader import UsageReader
 from ports.usage_query import Grouping, UsageFilter, UsageSummary
@@ -50,7 +51,7 @@ class Asked:
 async def read(wanted: UsageFilter, caller: Caller) -> UsageFilter:
     """Return what the account is asked when `caller` wants `wanted` of the service."""
     query = Asked()
-    service = Service(Routed({}), account=UsageReader(query))
+    service = Service(Routed({}), EmbeddingRouted({}), None, UsageReader(query))
     assert [record async for record in service.usage(wanted, caller)] == []
     (asked,) = query.wanted
     return asked
