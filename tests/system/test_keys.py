@@ -231,10 +231,10 @@ def test_callers_of_the_configuration_and_keys_are_known_side_by_side(tmp_path: 
 
 
 def test_a_budget_outlives_the_server(tmp_path: Path) -> None:
-    # A token of the answer costs a dollar, and a call may need five.
-    priced = config(tmp_path, '[prices."demo/*"]\ninput_usd = 0\noutput_usd = 1000000\n')
+    # A token of the answer costs a cent, and a call may need five.
+    priced = config(tmp_path, '[prices."demo/*"]\ninput_usd = 0\noutput_usd = 10000\n')
     (tmp_path / "c.toml").write_text(priced)
-    token = keys(tmp_path, "create", "alice", "--budget-usd-per-day=10")
+    token = keys(tmp_path, "create", "alice", "--budget-usd-per-day=0.10")
     said = pb.ChatMessage(role="user", content="Hello")
     request = pb.LLMRequest(provider="demo", model="hello", max_tokens=5, messages=[said])
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -242,3 +243,7 @@ def test_every_kind_of_provider_can_be_told_apart_by_its_settings() -> None:
 def test_what_has_no_canonical_form_has_no_digest() -> None:
     with pytest.raises(TypeError, match="complex has no canonical form"):
         digest(1j)
+
+
+def test_a_mapping_is_a_mapping_of_whatever_kind() -> None:
+    assert digest(MappingProxyType({"a": 1})) == digest({"a": 1})

@@ -172,6 +172,7 @@ def test_a_served_call_is_one_line_with_what_it_took(log: Log) -> None:
         "model": "gpt",
         "reason": "",
         "attempts": 2,
+        "cache": "",
         "first_token_s": 0.5,
         "input_tokens": 7,
         "output_tokens": 1,
