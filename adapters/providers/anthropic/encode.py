@@ -13,17 +13,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from adapters.providers.anthropic.caching import place
 from adapters.providers.anthropic.draft import Draft
 from adapters.providers.anthropic.messages import conversation
 from adapters.providers.anthropic.thinking import plan, sampling
 from adapters.providers.anthropic.tools import tool_choice, tools
+from adapters.wire.body import json_body
 from adapters.wire.codec import WireRequest
 from domain.model.call import ChatCall, Delivery
 from domain.model.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat
-from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.errors import InvalidRequest
 from domain.model.json_value import Json
 
 PATH = "/v1/messages"
@@ -67,7 +66,7 @@ def encode(call: ChatCall, draft: Draft, version: str, betas: Sequence[str]) -> 
         headers["anthropic-beta"] = names
     return WireRequest(
         path=PATH,
-        body=_bytes(_merged(body, options)),
+        body=json_body(_merged(body, options)),
         headers=headers,
         warnings=tuple(draft.warnings),
     )
@@ -158,13 +157,3 @@ def _merged(ours: dict[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def _bytes(body: dict[str, Any]) -> bytes:
-    try:
-        # Options come out of a protobuf map, which has no order of its own.
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise InvalidRequest(
-            FieldViolation("request", f"cannot be written as JSON: {error}")
-        ) from None

@@ -14,16 +14,15 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from adapters.providers.chat_completions.dialect import CachePlace, Dialect
 from adapters.providers.chat_completions.draft import Draft
 from adapters.providers.chat_completions.messages import messages
 from adapters.providers.chat_completions.tools import tool_fields
+from adapters.wire.body import json_body
 from adapters.wire.codec import WireRequest
 from domain.model.call import ChatCall, Delivery
 from domain.model.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat
-from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.errors import InvalidRequest
 from domain.model.json_value import Json
 from domain.model.model_info import Feature
 
@@ -69,18 +68,8 @@ def write(call: ChatCall, draft: Draft, fields: Mapping[str, Json] | None = None
     if draft.violations:
         raise InvalidRequest(*draft.violations)
     return WireRequest(
-        path=dialect.path, body=_bytes({**body, **options}), warnings=tuple(draft.warnings)
+        path=dialect.path, body=json_body({**body, **options}), warnings=tuple(draft.warnings)
     )
-
-
-def _bytes(body: dict[str, Any]) -> bytes:
-    try:
-        # Options come out of a protobuf map, which has no order of its own.
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise InvalidRequest(
-            FieldViolation("request", f"cannot be written as JSON: {error}")
-        ) from None
 
 
 def _parameters(request: ChatRequest, draft: Draft) -> dict[str, Json]:

@@ -14,19 +14,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from adapters.providers.gemini.config import GeminiConfig
 from adapters.providers.gemini.contents import contents
 from adapters.providers.gemini.draft import Draft
 from adapters.providers.gemini.generation import generation_config
 from adapters.providers.gemini.models import ModelFacts, bare_name
 from adapters.providers.gemini.tools import tool_fields
+from adapters.wire.body import json_body
 from adapters.wire.codec import WireRequest
 from adapters.wire.lookup import object_in
 from domain.model.call import ChatCall, Delivery
 from domain.model.chat import ChatRequest, ToolResult
-from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.errors import InvalidRequest
 from domain.model.json_value import JsonObject
 
 _METHODS: Mapping[Delivery, str] = {
@@ -61,7 +60,7 @@ def encode(call: ChatCall, config: GeminiConfig, facts: ModelFacts) -> WireReque
         raise InvalidRequest(*draft.violations)
     return WireRequest(
         path=f"/{config.version}/models/{quote(model, safe='')}:{_METHODS[call.delivery]}",
-        body=_bytes(body),
+        body=json_body(body),
         warnings=tuple(draft.warnings),
     )
 
@@ -138,13 +137,3 @@ def _part_marks(parts: tuple[Any, ...], path: str) -> Iterator[str]:
             yield f"{path}[{index}].cache_control"
         if isinstance(part, ToolResult):
             yield from _part_marks(part.content, f"{path}[{index}].tool_result.content")
-
-
-def _bytes(body: JsonObject) -> bytes:
-    try:
-        # Options come out of a protobuf map, which has no order of its own.
-        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise InvalidRequest(
-            FieldViolation("request", f"cannot be written as JSON: {error}")
-        ) from None
