@@ -11,6 +11,7 @@ import attrs
 import httpx
 
 from adapters.http.discretion import without
+from adapters.http.transport.asking import Address, Asked, Prepared, address_of, prepared
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import HIDDEN, presentable, without_remains
 from domain.model.errors import ChatError
@@ -67,29 +68,30 @@ class Endpoint:
         eq=False,
         default=attrs.Factory(lambda self: tuple(_hidden(self)), True),
     )
-    _raw: tuple[tuple[bytes, bytes], ...] = attrs.field(
+    _prepared: Prepared = attrs.field(
         init=False,
         repr=False,
         eq=False,
-        default=attrs.Factory(lambda self: tuple(_raw(self)), True),
+        default=attrs.Factory(lambda self: prepared(_headers(self)), True),
     )
 
-    def request(self, wire: WireRequest, timeouts: Mapping[str, float | None]) -> httpx.Request:
+    def asked(self, wire: WireRequest, wait_s: float) -> Asked:
         """Return `wire` as a request to this address.
 
         Args:
             wire: What the codec made.
-            timeouts: connect, read, write and pool, in seconds.
+            wait_s: For a connection.
+
+        Raises:
+            httpx.UnsupportedProtocol: The address is neither http nor https.
         """
-        headers = [*self._raw, (b"content-length", b"%d" % len(wire.body))]
-        headers += ((name.encode(), value.encode()) for name, value in wire.headers.items())
-        return httpx.Request(
-            wire.method,
-            _url(self.base_url + wire.path),
-            headers=httpx.Headers(headers),
-            # A stream is taken as it is; `content` would look everything up again, for 10 us.
-            stream=httpx.ByteStream(wire.body),
-            extensions={"timeout": timeouts},
+        return Asked(
+            method=wire.method,
+            address=_address(self.base_url + wire.path),
+            headers=self._prepared,
+            body=wire.body,
+            further=[(name.encode(), value.encode()) for name, value in wire.headers.items()],
+            wait_s=wait_s,
         )
 
     def scrubbed(self, head: ResponseHead, body: bytes) -> tuple[ResponseHead, bytes]:
@@ -123,10 +125,10 @@ def _hidden(endpoint: Endpoint) -> Iterator[str]:
     return (secret for secret in shown if len(secret) >= LEAST_SECRET)
 
 
-def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:
+def _headers(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:
     shown = {} if endpoint.credential is None else endpoint.authorization(endpoint.credential)
     fixed = {
-        "host": _url(endpoint.base_url).netloc.decode("ascii"),
+        "host": httpx.URL(endpoint.base_url).netloc.decode("ascii"),
         "user-agent": USER_AGENT,
         "accept": "*/*",
         # Answers are small, and a compressed stream would come in lumps.
@@ -140,5 +142,5 @@ def _raw(endpoint: Endpoint) -> Iterator[tuple[bytes, bytes]]:
 
 
 @lru_cache(maxsize=256)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)
+def _address(url: str) -> Address:
+    return address_of(httpx.URL(url))

@@ -14,6 +14,7 @@ import httpx
 
 from adapters.http.endpoint import Endpoint
 from adapters.http.translation import OPENING, READING
+from adapters.http.transport.asking import ask
 from adapters.http.upstream import Upstream
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import protocol_error
@@ -78,12 +79,9 @@ class Exchange:
 
     async def post(self, wire: WireRequest) -> Upstream:
         """Send `wire`; return the answer once its head is there. The caller closes it."""
-        bound_s = self.bounds.connect_s
-        timeouts = {"connect": bound_s, "pool": bound_s, "read": None, "write": None}
         with OPENING:
-            return Upstream(
-                await self.transport.handle_async_request(self.endpoint.request(wire, timeouts))
-            )
+            asked = self.endpoint.asked(wire, self.bounds.connect_s)
+            return Upstream(await ask(self.transport, asked))
 
     async def accepted(self, upstream: Upstream, meaning: Meaning) -> ResponseHead:
         """Return the head of a good answer.

@@ -21,6 +21,7 @@ import anyio.abc
 import attrs
 import httpx
 
+from adapters.http.transport.asking import Asked, address_of, ask, prepared
 from adapters.http.transport.connection import Origin, verifying_tls
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.pool import Limits
@@ -85,7 +86,7 @@ class HttpMedia:
             # Callers name the hosts, so nothing of one is kept for the next.
             async with (
                 open_transport(_ONE, connect=self._connect) as transport,
-                aclosing(Upstream(await transport.handle_async_request(_get(url)))) as upstream,
+                aclosing(Upstream(await ask(transport, _get(url)))) as upstream,
             ):
                 head = upstream.head
                 if head.status in _REDIRECTING and head.headers.get("location"):
@@ -185,12 +186,12 @@ def _joined(url: httpx.URL, location: str) -> str:
         raise MediaRefused("is redirected to what is not a web address") from None
 
 
-def _get(url: httpx.URL) -> httpx.Request:
-    headers = {
-        "host": url.netloc.decode("ascii"),
-        "user-agent": "llmservice",
-        "accept": "*/*",
-        "accept-encoding": "identity",
-        "connection": "close",
-    }
-    return httpx.Request("GET", url, headers=headers)
+def _get(url: httpx.URL) -> Asked:
+    headers = (
+        (b"host", url.netloc),
+        (b"user-agent", b"llmservice"),
+        (b"accept", b"*/*"),
+        (b"accept-encoding", b"identity"),
+        (b"connection", b"close"),
+    )
+    return Asked(method="GET", address=address_of(url), headers=prepared(headers), body=b"")

@@ -1,16 +1,15 @@
 """One answer on its way in: its head, and its body piece by piece.
 
-Laws: closing closes the connection, unless the body was read to its end; nothing that httpx began is
-left for the garbage collector to finish.
+Law: closing closes the connection, unless the body was read to its end.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 
 import anyio
 import attrs
 import httpx
 
+from adapters.http.transport.asking import Answered
 from adapters.wire.codec import ResponseHead
 
 CLOSE_S = 2.0
@@ -28,17 +27,19 @@ class Upstream:
         ended: Whether the body was read to its end.
     """
 
-    response: httpx.Response
+    _answer: Answered
     ended: bool = False
-    _chunks: AsyncIterator[bytes] | None = None
 
     @property
     def head(self) -> ResponseHead:
         """Status and headers."""
-        headers = self.response.headers.raw
+        answer = self._answer
         return ResponseHead(
-            self.response.status_code,
-            {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
+            answer.status,
+            {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in answer.headers
+            },
         )
 
     async def read(self) -> bytes:
@@ -47,13 +48,9 @@ class Upstream:
         Raises:
             httpx.TransportError: It broke off.
         """
-        if self._chunks is None:
-            self._chunks = aiter(self._stream)
-        async for chunk in self._chunks:
-            if chunk:
-                return chunk
-        self.ended = True
-        return b""
+        data = await self._answer.read()
+        self.ended = not data
+        return data
 
     async def drain(self) -> None:
         """Read a short rest, so that the connection can be used again; how it ends is of no interest."""
@@ -65,15 +62,7 @@ class Upstream:
     async def aclose(self) -> None:
         """Close the answer; the connection is closed when this returns or raises."""
         if self.ended:
-            await self._stream.aclose()
+            await self._answer.aclose()
             return
         with anyio.move_on_after(CLOSE_S, shield=True):
-            # Other transports read through generators; ours is an object.
-            if isinstance(self._chunks, AsyncGenerator):
-                await self._chunks.aclose()
-            await self._stream.aclose()
-
-    @property
-    def _stream(self) -> httpx.AsyncByteStream:
-        assert isinstance(self.response.stream, httpx.AsyncByteStream)
-        return self.response.stream
+            await self._answer.aclose()

@@ -1,7 +1,6 @@
 """Connections: where they lead, how they are opened, and whether one is still good."""
 
 import select
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -14,7 +13,7 @@ import httpx
 READ_BYTES = 64 * 1024
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Origin:
     """Where a connection leads.
 
@@ -75,21 +74,20 @@ class Connection:
 
     stream: anyio.abc.ByteStream
     idle_since_s: float = 0.0
-    _socket: socket.socket | None = None
+    _poll: "select.poll | None" = None
 
     def __attrs_post_init__(self) -> None:
-        self._socket = self.stream.extra(anyio.abc.SocketAttribute.raw_socket, None)  # noqa: S610
+        found = self.stream.extra(anyio.abc.SocketAttribute.raw_socket, None)  # noqa: S610
+        if found is not None:
+            self._poll = select.poll()
+            self._poll.register(found, select.POLLIN)
 
     def is_stale(self) -> bool:
         """Return whether an idle connection is of no more use.
 
         A server that speaks unasked says good-bye, or is out of step.
         """
-        if self._socket is None:
-            return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return self._poll is not None and bool(self._poll.poll(0))
 
     async def abort(self) -> None:
         """Close at once; when this returns or raises, the socket is closed."""

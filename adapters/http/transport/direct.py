@@ -1,4 +1,4 @@
-"""Direct connections to providers, as an httpx transport.
+"""Direct connections to providers, as an httpx transport that can be asked without httpx's values.
 
 Laws: whoever holds a response closes its stream; if the body was read to its end the connection waits
 for the next request, otherwise it is closed before control returns. A request is written once: a
@@ -8,25 +8,25 @@ know what was done with the request.
 Source: RFC 9112
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 import anyio
 import attrs
 import httpx
 
+from adapters.http.transport.asking import Asked, Asking, RawHeaders, address_of
 from adapters.http.transport.connection import READ_BYTES, Connect, Connection, Origin
-from adapters.http.transport.patience import timeouts_of, within
+from adapters.http.transport.patience import Timeouts, timeouts_of, within
 from adapters.http.transport.pool import Limits, Pool
 from adapters.http.transport.translation import RECEIVING, SENDING
-from adapters.http.transport.wire import ResponseReader, request_bytes
+from adapters.http.transport.wire import ResponseReader, asked_bytes, request_bytes
 
 CLOSE_S = 2.0
 """Longest that closing may take, in seconds; it takes none, since nothing is said to the other side."""
-_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
 @attrs.define(eq=False)
-class DirectTransport(httpx.AsyncBaseTransport):
+class DirectTransport(Asking):
     """Sends requests over connections of its own; `open_transport` opens and closes it.
 
     Attributes:
@@ -36,7 +36,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
     _connect: Connect
     _limits: Limits
     opened: set[Connection] = attrs.field(factory=set)
-    _pools: dict[tuple[str, str, int | None], Pool] = attrs.field(factory=dict)
+    _pools: dict[Origin, Pool] = attrs.field(factory=dict)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; return when the head of the response is there.
@@ -47,33 +47,35 @@ class DirectTransport(httpx.AsyncBaseTransport):
         stream = request.stream
         body = b"".join(stream) if isinstance(stream, httpx.ByteStream) else await request.aread()
         data, timeouts = request_bytes(request, body), timeouts_of(request)
-        pool = self._pool(request.url)
-        connection = await pool.acquire(timeouts)
-        answer = Answer(pool, connection, timeouts.get("read"))
-        try:
-            await answer.begin(data, timeouts.get("write"))
-        finally:
-            if not answer.reader.head_complete:
-                with anyio.move_on_after(CLOSE_S, shield=True):
-                    await answer.aclose()
-        reader = answer.reader
-        return httpx.Response(reader.status, headers=reader.headers, stream=answer)
+        answer = await self._answer(address_of(request.url).origin, data, timeouts)
+        return httpx.Response(answer.status, headers=answer.headers, stream=answer)
+
+    async def ask(self, asked: Asked) -> "Answer":
+        """Send `asked`; return when the head of the response is there.
+
+        Raises:
+            httpx.TransportError: It did not work out; no connection is held.
+        """
+        timeouts = Timeouts(connect=asked.wait_s, pool=asked.wait_s)
+        return await self._answer(asked.address.origin, asked_bytes(asked), timeouts)
 
     async def aclose(self) -> None:
         """Close every connection, busy ones too."""
         while self.opened:
             await self.opened.pop().abort()
 
-    def _pool(self, url: httpx.URL) -> Pool:
-        key = (url.scheme, url.host, url.port)
-        pool = self._pools.get(key)
+    async def _answer(self, origin: Origin, data: bytes, timeouts: Timeouts) -> "Answer":
+        pool = self._pools.get(origin)
         if pool is None:
-            port = _PORTS.get(url.scheme)
-            if port is None:
-                raise httpx.UnsupportedProtocol(f"no protocol {url.scheme!r}")
-            origin = Origin(url.scheme, url.host, url.port or port)
-            pool = self._pools[key] = Pool(origin, self._connect, self._limits, self.opened)
-        return pool
+            pool = self._pools[origin] = Pool(origin, self._connect, self._limits, self.opened)
+        answer = Answer(pool, await pool.acquire(timeouts), timeouts.read)
+        try:
+            await answer.begin(data, timeouts.write)
+        finally:
+            if not answer.reader.head_complete:
+                with anyio.move_on_after(CLOSE_S, shield=True):
+                    await answer.aclose()
+        return answer
 
 
 @attrs.define(eq=False)
@@ -86,6 +88,16 @@ class Answer(httpx.AsyncByteStream):
     reader: ResponseReader = attrs.field(factory=ResponseReader)
     _sent: bool = False
     _held: bool = True
+
+    @property
+    def status(self) -> int:
+        """As the head says."""
+        return self.reader.status
+
+    @property
+    def headers(self) -> RawHeaders:
+        """As they came."""
+        return self.reader.headers
 
     async def begin(self, data: bytes, write_s: float | None) -> None:
         """Send `data` and read the head of the response."""
@@ -103,15 +115,20 @@ class Answer(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next piece of the body: what one read from the socket brought."""
+        """Return the next piece of the body."""
+        data = await self.read()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body: what one read brought; empty: it has ended."""
         while True:
             data = self.reader.take()
             if self.reader.complete and self._held:
                 await self._give_back()
-            if data:
+            if data or self.reader.complete:
                 return data
-            if self.reader.complete:
-                raise StopAsyncIteration
             await self._receive()
 
     async def aclose(self) -> None:

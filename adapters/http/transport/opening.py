@@ -10,6 +10,7 @@ import anyio
 import attrs
 import httpx
 
+from adapters.http.transport.asking import Answered, Asked, Asking, ask
 from adapters.http.transport.connection import Connect, SocketConnect, verifying_tls
 from adapters.http.transport.direct import DirectTransport
 from adapters.http.transport.pool import Limits
@@ -52,7 +53,7 @@ async def open_transport(
 
 
 @attrs.define(eq=False)
-class _Routed(httpx.AsyncBaseTransport):
+class _Routed(Asking):
     """Asks directly what needs no proxy, and opens the way through a proxy when it is first needed."""
 
     _direct: DirectTransport
@@ -62,10 +63,14 @@ class _Routed(httpx.AsyncBaseTransport):
     _through: dict[str, ProxiedTransport] = attrs.field(factory=dict)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        address = self._proxies.address_for(request.url)
-        if address is None:
-            return await self._direct.handle_async_request(request)
-        return await self._proxied(address).handle_async_request(request)
+        return await self._way(request.url).handle_async_request(request)
+
+    async def ask(self, asked: Asked) -> Answered:
+        return await ask(self._way(asked.address.url), asked)
+
+    def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        address = self._proxies.address_for(url)
+        return self._direct if address is None else self._proxied(address)
 
     def _proxied(self, address: str) -> ProxiedTransport:
         transport = self._through.get(address)

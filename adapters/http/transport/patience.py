@@ -1,9 +1,7 @@
 """How long one step at a socket may take; a step without a bound costs nothing extra."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any
 
 import anyio
 import attrs
@@ -12,10 +10,19 @@ import httpx
 _UNBOUNDED: AbstractContextManager[None] = nullcontext()
 
 
-def timeouts_of(request: httpx.Request) -> Mapping[str, Any]:
-    """Return the bounds that `request` carries: connect, read, write, pool, in seconds or None."""
-    found: Mapping[str, Any] = request.extensions.get("timeout") or {}
-    return found
+@attrs.frozen(kw_only=True, eq=False)
+class Timeouts:
+    """How long each step may take, in seconds; None: without end."""
+
+    connect: float | None = None
+    pool: float | None = None
+    read: float | None = None
+    write: float | None = None
+
+
+def timeouts_of(request: httpx.Request) -> Timeouts:
+    """Return the bounds that `request` carries."""
+    return Timeouts(**(request.extensions.get("timeout") or {}))
 
 
 def within(limit_s: float | None) -> AbstractContextManager[None]:

@@ -6,14 +6,12 @@ There are never more than `Limits.connections`, because a new one is opened only
 """
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
 import anyio
 import attrs
 
 from adapters.http.transport.connection import Connect, Connection, Origin
-from adapters.http.transport.patience import within
+from adapters.http.transport.patience import Timeouts, within
 from adapters.http.transport.translation import CONNECTING, WAITING
 
 
@@ -53,16 +51,16 @@ class Pool:
         ),
     )
 
-    async def acquire(self, timeouts: Mapping[str, Any]) -> Connection:
+    async def acquire(self, timeouts: Timeouts) -> Connection:
         """Return a connection for one exchange; `release` or `discard` gives it back.
 
         Raises:
             httpx.TransportError: No connection could be made, or none became free in time.
         """
-        await self._wait(timeouts.get("pool"))
+        await self._wait(timeouts.pool)
         held = False
         try:
-            connection = await self._fit() or await self._open(timeouts.get("connect"))
+            connection = await self._fit() or await self._open(timeouts.connect)
             held = True
             return connection
         finally:

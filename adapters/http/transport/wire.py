@@ -11,6 +11,8 @@ import attrs
 import httptools
 import httpx
 
+from adapters.http.transport.asking import Asked
+
 MAX_HEAD_BYTES = 64 * 1024
 """Longest head of a response, the heads of interim ones before it included."""
 
@@ -24,18 +26,34 @@ def request_bytes(request: httpx.Request, body: bytes) -> bytes:
         httpx.LocalProtocolError: It cannot be written: a header would break out of its line, or the method's
             response has no body that its head tells of.
     """
-    if request.method in _NO_BODY_KNOWN:
-        raise httpx.LocalProtocolError(f"{request.method} is not supported")
-    lines = [b"%b: %b" % pair for pair in request.headers.raw]
-    headers = b"\r\n".join(lines)
-    # Every line end must be one of those that have just been put there.
-    ends = len(lines) - 1
-    if headers.count(b"\n") != ends or headers.count(b"\r") != ends or b"\0" in headers:
-        raise httpx.LocalProtocolError("a header holds a line end")
+    pairs = request.headers.raw
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
     if "transfer-encoding" in request.headers:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
-    line = b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)
-    return b"\r\n".join((line, headers, b"", body))
+    return _written(request.method, request.url.raw_path, lines, len(pairs), body)
+
+
+def asked_bytes(asked: Asked) -> bytes:
+    """Return `asked` as it goes over the wire.
+
+    Raises:
+        httpx.LocalProtocolError: As `request_bytes`.
+    """
+    lines = b"%bcontent-length: %d\r\n" % (asked.headers.lines, len(asked.body))
+    count = len(asked.headers.pairs) + 1
+    for pair in asked.further:
+        lines += b"%b: %b\r\n" % pair
+        count += 1
+    return _written(asked.method, asked.address.target, lines, count, asked.body)
+
+
+def _written(method: str, target: bytes, lines: bytes, count: int, body: bytes) -> bytes:
+    if method in _NO_BODY_KNOWN:
+        raise httpx.LocalProtocolError(f"{method} is not supported")
+    # Every line end must be one of those that have just been put there.
+    if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
+        raise httpx.LocalProtocolError("a header holds a line end")
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method.encode("ascii"), target, lines, body)
 
 
 @attrs.define(eq=False)
