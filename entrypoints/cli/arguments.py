@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from entrypoints.cli.account_arguments import add_keys, add_usage
+from entrypoints.cli.health_option import add_health
 from entrypoints.cli.options import add_command, add_config, add_target, port, positive, seconds
 
 
@@ -116,9 +117,11 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "validate the configuration",
         "Validates the configuration, prints the settings in force with secrets hidden, and says what is\n"
         "missing. Nothing is started or called, but with --live: then each provider is asked for its\n"
-        "models, which shows whether its address, key and models are good, and costs nothing.",
+        "models, which shows whether its address, key and models are good, and costs nothing.\n"
+        "With --health no configuration is read: a running server is asked whether it takes calls.",
         "  llmservice check\n  llmservice check --config llmservice.toml\n"
-        "  llmservice check --live\n  llmservice check --live --json | jq -r .problem",
+        "  llmservice check --live\n  llmservice check --live --json | jq -r .problem\n"
+        "  llmservice check --health 127.0.0.1:50051",
     )
     add_config(check)
     check.add_argument("--live", action="store_true", help="ask each provider, and the local model")
@@ -129,3 +132,4 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "for one token, which may cost a little",
     )
     check.add_argument("--json", action="store_true", help="with --live: one provider per line")
+    add_health(check)

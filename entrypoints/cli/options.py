@@ -7,6 +7,11 @@ from pathlib import Path
 _DEFAULT_TARGET = "127.0.0.1:50051"
 
 
+def default_target() -> str:
+    """Return the server that is meant where none is named."""
+    return os.environ.get("LLMSERVICE_TARGET") or _DEFAULT_TARGET
+
+
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
@@ -44,21 +49,22 @@ def add_target(command: argparse.ArgumentParser) -> None:
     server.add_argument(
         "--target",
         metavar="ADDRESS",
-        default=os.environ.get("LLMSERVICE_TARGET") or _DEFAULT_TARGET,
+        default=default_target(),
         help="the server: HOST:PORT, https://HOST:PORT, unix:PATH"
         f" (default: what LLMSERVICE_TARGET names, else {_DEFAULT_TARGET})",
     )
-    _add_way(server)
+    add_way(server)
 
 
 def add_optional_target(command: argparse.ArgumentParser, help_: str) -> None:
     """Add what reaches a server, where one is asked for."""
     server = command.add_argument_group("a running server")
     server.add_argument("--target", metavar="ADDRESS", default=None, help=help_)
-    _add_way(server)
+    add_way(server)
 
 
-def _add_way(server: "argparse._ArgumentGroup") -> None:
+def add_way(server: "argparse._ArgumentGroup") -> None:
+    """Add what is said on the way to a server: token and TLS."""
     server.add_argument(
         "--token-file",
         metavar="FILE",
