@@ -80,7 +80,11 @@ def test_libgomp_is_looked_for_where_the_system_looks(
 ) -> None:
     load = ctypes.CDLL
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: load(name))
+
+    def instead(_: str) -> ctypes.CDLL:
+        return load(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", instead)
     assert presence.has_gomp.__wrapped__() is there
 
 
