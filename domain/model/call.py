@@ -11,6 +11,7 @@ from domain.model.chat import ChatRequest
 from domain.model.errors import ErrorReason
 from domain.model.response_cache import CacheStatus
 from domain.model.usage import Attempt
+from domain.model.watch import ServedWatch
 
 
 class Delivery(StrEnum):
@@ -28,18 +29,22 @@ class Ledger:
         attempts: Oldest first, settled or served.
         queued_s: How long the call has waited for its limits, in seconds.
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
+        stopped: Whether an operator has ended the call: then its answer is not read on.
         left: Why the caller is gone, if its answer is read on for the account alone.
         asked: Called when a provider is about to be asked, if anybody wants to know.
         cache_status: Where the answer came from, if the call asked for more than a provider.
+        watch: Who watches the call, if anybody does.
         signed: The digest of a request of this call, once somebody wanted to know it.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
     queued_s: float = 0.0
     drained: bool = False
+    stopped: bool = False
     left: ErrorReason | None = None
     asked: Callable[[], None] | None = None
     cache_status: CacheStatus | None = None
+    watch: ServedWatch | None = attrs.field(default=None, repr=False)
     signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
 
 
@@ -59,6 +64,7 @@ class ChatCall:
             cheaper and comes as few large events.
         ledger: Grows while the call is served; shared by everything derived
             from this call.
+        traceparent: Of the trace that this is part of (W3C); empty: of none.
     """
 
     request: ChatRequest
@@ -66,3 +72,4 @@ class ChatCall:
     request_id: str = attrs.field(factory=new_request_id)
     delivery: Delivery = Delivery.STREAMED
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
+    traceparent: str = ""

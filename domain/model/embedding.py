@@ -34,12 +34,14 @@ class EmbeddingCall:
     Attributes:
         request_id: 1-128 visible ASCII characters; the same in the reply, the log and the records.
         ledger: Grows while the call is served; shared by everything derived from this call.
+        traceparent: Of the trace that this is part of (W3C); empty: of none.
     """
 
     request: EmbeddingRequest
     caller: Caller = ANONYMOUS
     request_id: str = attrs.field(factory=new_request_id)
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
+    traceparent: str = ""
 
 
 @attrs.frozen(kw_only=True)

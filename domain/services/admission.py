@@ -73,15 +73,24 @@ class Admission:
         Raises:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
-        need = await self._need(limits, wanted)
+        watch, is_in = ledger.watch, False
         wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
-        async with self.limiter.reserved(limits, need, wait_s) as reservation:
-            ledger.queued_s += reservation.queued_s
-            before = len(ledger.attempts)
-            try:
-                yield
-            finally:
-                reservation.used = used(ledger.attempts[before:])
+        try:
+            need = await self._need(limits, wanted)
+            async with self.limiter.reserved(limits, need, wait_s) as reservation:
+                is_in = True
+                ledger.queued_s += reservation.queued_s
+                if watch is not None:
+                    watch.admitted(reservation.queued_s)
+                before = len(ledger.attempts)
+                try:
+                    yield
+                finally:
+                    reservation.used = used(ledger.attempts[before:])
+        except LimitExceeded as error:
+            if watch is not None and not is_in:
+                watch.refused(error.reason)
+            raise
 
     async def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
         tokens = tokens_of(wanted.most)

@@ -22,6 +22,7 @@ from domain.model.usage import (
     UsageRecord,
     UsageSource,
 )
+from domain.model.watch import AttemptWatch, Operation
 from domain.policy.deadline import was_due
 from ports.prices import Cost, Prices
 from ports.usage_log import RecordLost, UsageLog
@@ -75,9 +76,12 @@ class Account:
         raised: The latest error that came from the provider.
         prices: What the attempt's cost is worked out by.
         input_tokens: Estimates the tokens of the request.
-        arrived: What has arrived of the answer, in quarters of a token.
+        operation: What is asked for; `streamed`: whether the answer comes in chunks.
+        traceparent: What the provider is told of the trace it is part of.
+        arrived: What has arrived of the answer, in quarters of a token; `chunks`: in how many pieces.
         reported_model: The model as the provider calls it.
         served: The attempt, once it is finished.
+        watch: Who watches the attempt, if anybody does.
     """
 
     request_id: str
@@ -91,7 +95,11 @@ class Account:
     deadline_s: float
     prices: Prices
     input_tokens: Callable[[], int]
+    operation: Operation = Operation.CHAT
+    streamed: bool = False
+    traceparent: str = ""
     arrived: int = 0
+    chunks: int = 0
     reported_model: str = ""
     entered: bool = False
     begun: bool = False
@@ -101,6 +109,7 @@ class Account:
     usage: Usage = NO_USAGE
     first_token_s: float | None = None
     served: Attempt | None = None
+    watch: AttemptWatch | None = None
 
     def begin(self, upstream_status: int, upstream_request_id: str, model: str = "") -> None:
         """Take note that the provider's answer has begun, and what it calls the `model`."""
@@ -211,9 +220,12 @@ class Settlement:
 
     async def __aenter__(self) -> None:
         self.log.ready()
-        asked = self.account.ledger.asked
-        if asked is not None:
-            asked()
+        account = self.account
+        ledger = account.ledger
+        if ledger.asked is not None:
+            ledger.asked()
+        if ledger.watch is not None:
+            account.watch = ledger.watch.attempt(account)
 
     async def __aexit__(
         self,
@@ -223,6 +235,8 @@ class Settlement:
     ) -> None:
         account = self.account
         attempt = account.close(anyio.current_time(), exception)
+        if account.watch is not None:
+            account.watch.ended(account, attempt)
         if attempt is None:
             return
         record = UsageRecord(

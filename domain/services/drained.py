@@ -194,7 +194,7 @@ class _Answer(AsyncIterator[ChatEvent]):
     def _lasts(self) -> bool:
         """Return whether the answer is read on; then it is the service's from now on."""
         ledger = self.call.ledger
-        if not self._asked or self._finished or ledger.drained:
+        if not self._asked or self._finished or ledger.drained or ledger.stopped:
             return False
         if not self.drains.admit(self._scope):
             return False

@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from domain.model.call import ChatCall
+from domain.model.call import ChatCall, Delivery
 from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.model.events import (
     ChatEvent,
@@ -75,10 +75,12 @@ class Settled:
             deadline_s=anyio.current_effective_deadline(),
             prices=self.prices,
             input_tokens=partial(input_tokens, call.request),
+            streamed=call.delivery is Delivery.STREAMED,
+            traceparent=call.traceparent,
         )
         async with (
             Settlement(account, self.log, self.wall_clock),
-            self.inner.stream(call) as events,
+            self.inner.stream(_traced(call, account)) as events,
         ):
             account.entered = True
             yield _Observed(events, account)
@@ -111,10 +113,18 @@ class _Observed(AsyncIterator[ChatEvent]):
             if account.first_token_s is None:
                 account.first_token_s = anyio.current_time() - account.start_s
             text = said(event)
+            account.chunks += 1
             account.arrived += len(text) if text.isascii() else quarters(text)
             return event
         rule = _RULES.get(kind)
         return event if rule is None else rule(self._account, event)
+
+
+def _traced(call: ChatCall, account: Account) -> ChatCall:
+    # The attempt's own place in the trace, if somebody has given it one.
+    if account.traceparent == call.traceparent:
+        return call
+    return attrs.evolve(call, traceparent=account.traceparent)
 
 
 def _started(account: Account, event: Started) -> ChatEvent:

@@ -9,6 +9,7 @@ import anyio.lowlevel
 import attrs
 
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse, FailedAtCost
+from domain.model.watch import Operation
 from domain.policy.token_estimate import texts_tokens
 from domain.services.attempts import UNPRICED, Account, Settlement
 from ports.embedding_model import EmbeddingModel
@@ -53,8 +54,12 @@ class SettledEmbedding:
             deadline_s=anyio.current_effective_deadline(),
             prices=self.prices,
             input_tokens=partial(texts_tokens, call.request.inputs),
+            operation=Operation.EMBEDDINGS,
+            traceparent=call.traceparent,
         )
         async with Settlement(account, self.log, self.wall_clock):
+            if account.traceparent != call.traceparent:
+                call = attrs.evolve(call, traceparent=account.traceparent)
             try:
                 response = await self.inner.embed(call)
             except FailedAtCost as error:

@@ -1,5 +1,7 @@
 """How calls end, for the caller and for the log: one line per call, a traceback for each bug."""
 
+from functools import partial
+
 from loguru import logger
 from purerpc import RpcFailedError, StatusCode
 
@@ -12,19 +14,21 @@ from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, write_metadata
+from entrypoints.grpc.watching import Watching
 
 _CALLS = (ChatCall, EmbeddingCall)
 
 
-def endings() -> Endings:
-    """Return what the transport asks when a call ends."""
+def endings(watching: Watching | None = None) -> Endings:
+    """Return what the transport asks when a call ends; who is `watching` is told of each end."""
     return Endings(
         failed=_failed,
         deadline=_deadline,
         cut=_cut,
         drained=_drained,
-        rejected=_rejected,
-        ended=_ended,
+        stopped=_stopped,
+        rejected=_rejected if watching is None else partial(_seen_rejected, watching),
+        ended=_ended if watching is None else partial(_seen_ended, watching),
     )
 
 
@@ -54,6 +58,10 @@ def _drained(call: ServerCall) -> CallStatus:
         call,
         ServiceFailure("the server is going away; call again", ErrorReason.SERVICE_DRAINING),
     )
+
+
+def _stopped(call: ServerCall) -> CallStatus:
+    return _told(call, ServiceFailure("an operator ended the call", ErrorReason.CALLER_CANCELLED))
 
 
 def _told(call: ServerCall, error: ChatError) -> CallStatus:
@@ -101,3 +109,16 @@ def _ended(call: ServerCall, status: CallStatus | None) -> None:
         input_tokens=last.usage.input_tokens if last else None,
         output_tokens=last.usage.output_tokens if last else None,
     ).info("call")
+
+
+def _seen_rejected(
+    watching: Watching, rejection: Rejection, headers: Headers, peer: str
+) -> tuple[CallStatus, Headers]:
+    status, metadata = _rejected(rejection, headers, peer)
+    watching.rejected(status)
+    return status, metadata
+
+
+def _seen_ended(watching: Watching, call: ServerCall, status: CallStatus | None) -> None:
+    _ended(call, status)
+    watching.ended(call, status)

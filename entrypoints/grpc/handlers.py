@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import attrs
 
-from domain.model.call import ChatCall, Delivery
+from domain.model.call import ChatCall, Delivery, Ledger
 from domain.model.embedding import EmbeddingCall
 from domain.services.service import Service
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -24,6 +24,7 @@ from entrypoints.grpc.translate.embeddings import embedding_request_of, embeddin
 from entrypoints.grpc.translate.requests import request_of
 from entrypoints.grpc.translate.usage import filter_of, record_pb
 from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.watching import watch_of
 
 
 @attrs.frozen
@@ -75,10 +76,13 @@ class EmbeddingHandlers(EmbeddingServiceServicer):
         self, input_message: pb.EmbedRequest, request: ServerCall
     ) -> pb.EmbedResponse:
         """Embed."""
+        watch, traceparent = watch_of(request)
         call = EmbeddingCall(
             request=embedding_request_of(input_message),
             caller=request.caller,
             request_id=request.request_id,
+            ledger=Ledger(watch=watch),
+            traceparent=traceparent,
         )
         request.context = call
         return embeddings_pb(await self.service_.embed(call))
@@ -100,11 +104,14 @@ class UsageHandlers(UsageServiceServicer):
 
 
 def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:
+    watch, traceparent = watch_of(context)
     call = ChatCall(
         request=request_of(message),
         caller=context.caller,
         request_id=context.request_id,
         delivery=delivery,
+        ledger=Ledger(watch=watch),
+        traceparent=traceparent,
     )
     # Whoever tells how the call ended needs to know what was tried for it.
     context.context = call

@@ -16,7 +16,9 @@ from entrypoints.grpc.transport.engine import engine_factory
 from entrypoints.grpc.transport.listeners import Binding
 from entrypoints.grpc.transport.server import Server
 from entrypoints.grpc.transport.tls import Tls
+from entrypoints.grpc.watching import Watching
 from entrypoints.settings.grpc import GrpcSettings
+from ports.telemetry import Telemetry
 
 
 def _certificate_names(call: ServerCall) -> tuple[str, ...]:
@@ -30,6 +32,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     *,
     tls: Tls | None = None,
     draining: Draining | None = None,
+    telemetry: Telemetry | None = None,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until drained; cancelled, every call is lost.
@@ -40,6 +43,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         admission: Who is let in.
         draining: Begun, no new connections are taken, and calls may finish; ``None``: never.
         tls: Spoken at every TCP address; ``None``: nowhere.
+        telemetry: Is told of every call; ``None``: nobody watches.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
@@ -50,10 +54,16 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     authentication = Authentication(
         admission, frozenset(settings.open_services), certificate_names=_certificate_names
     )
+    watching = None if telemetry is None else Watching(telemetry)
     dispatcher = Dispatcher.of(
         with_reflection(services) if settings.reflection else services,
-        endings(),
-        interceptors=[identified, authentication.authenticated],
+        endings(watching),
+        # Named before it is seen, and seen before it may be refused.
+        interceptors=[
+            identified,
+            *([] if watching is None else [watching.watched]),
+            authentication.authenticated,
+        ],
     )
     binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
     server = Server(

@@ -20,6 +20,7 @@ from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.transport.draining import Draining
 from entrypoints.known_callers import caller_table
 from entrypoints.settings.loading import structure
+from ports.telemetry import Telemetry
 
 R = TypeVar("R")
 LOCAL = "smollm2-135m-instruct"
@@ -45,6 +46,7 @@ async def open_gateway(
     settings: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
     account: Account | None = None,
+    telemetry: Telemetry | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve `settings`, written as TOML gives them, on a free port while the block runs.
 
@@ -61,7 +63,9 @@ async def open_gateway(
         callers = caller_table(tree.callers)
         admission = Admission(callers=callers, demanding=lambda: callers.demanding)
         draining = Draining()
-        serve = partial(serve_grpc, service, tree.grpc, admission, draining=draining)
+        serve = partial(
+            serve_grpc, service, tree.grpc, admission, draining=draining, telemetry=telemetry
+        )
         address = await nursery.start(serve)
         yield Gateway(str(address), log, draining)
         nursery.cancel_scope.cancel()

@@ -45,6 +45,7 @@ class Ending(Enum):
     RESET = "the client cancelled the call"
     LOST = "the connection was lost"
     DRAIN = "the server is going away"
+    STOPPED = "an operator ended the call"
 
 
 class Wire(Protocol):
@@ -70,7 +71,7 @@ class ServerCall:
         request_id: Set by whoever knows it; appears in logs and replies.
         caller: For whom it is made; set by whoever has made sure.
         scope: The call's cancel scope; its deadline is the caller's.
-        context: Whatever the handler keeps for those who see the call end.
+        context: Whatever the handler keeps for those who see the call end; `watched`: for those who watch it.
     """
 
     stream_id: int
@@ -82,6 +83,7 @@ class ServerCall:
     request_id: str = ""
     caller: Caller = ANONYMOUS
     context: object = attrs.field(default=None, repr=False)
+    watched: object = attrs.field(default=None, repr=False)
     ending: Ending | None = None
     _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
@@ -144,8 +146,8 @@ class ServerCall:
 
     def cancel(self, ending: Ending) -> None:
         """End the call now, because of `ending`."""
-        # Of one that is drained it matters still whether somebody listens.
-        if self.ending is None or self.ending is Ending.DRAIN:
+        # Of one that is ended by us it matters still whether somebody listens.
+        if not self.unheard:
             self.ending = ending
         self.scope.cancel()
 
@@ -211,9 +213,8 @@ class ServerCall:
         try:
             return kind.FromString(self._reader.unpacked(packed))
         except DecodeError as error:
-            raise RpcFailedError(
-                Status(StatusCode.INTERNAL, f"a message is not a valid {kind.DESCRIPTOR.full_name}")
-            ) from error
+            what = f"a message is not a valid {kind.DESCRIPTOR.full_name}"
+            raise RpcFailedError(Status(StatusCode.INTERNAL, what)) from error
 
     async def receive_only(self, kind: type[M]) -> M:
         """Return the only message of a unary request, once the client has said that there is no other.
@@ -223,9 +224,8 @@ class ServerCall:
         """
         message = await self.receive(kind)
         if message is None or await self.receive(kind) is not None:
-            raise RpcFailedError(
-                Status(StatusCode.UNIMPLEMENTED, "the request must have exactly one message")
-            )
+            what = "the request must have exactly one message"
+            raise RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
         return message
 
     def messages(self, kind: type[M]) -> AsyncIterator[M]:

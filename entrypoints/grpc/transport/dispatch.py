@@ -47,6 +47,7 @@ class CallStatus:
 
 OK = CallStatus(StatusCode.OK)
 DRAINED = CallStatus(StatusCode.UNAVAILABLE, "the server is going away")
+STOPPED = CallStatus(StatusCode.CANCELLED, "an operator ended the call")
 
 
 def _plainly(rejection: Rejection, headers: Headers, peer: str) -> tuple[CallStatus, Headers]:
@@ -63,6 +64,7 @@ class Endings:
         deadline: The caller's deadline passed.
         cut: The call is about to be cancelled because the server goes away.
         drained: It was.
+        stopped: It was cancelled by an operator.
         rejected: Headers came that are no call; they and the peer's address are given, too. Returns what
             the answer carries. Must not raise.
         ended: Told of every end, last; the status is None where nobody was listening any more.
@@ -72,6 +74,7 @@ class Endings:
     deadline: Callable[[ServerCall], CallStatus]
     cut: Callable[[ServerCall], None] = lambda call: None
     drained: Callable[[ServerCall], CallStatus] = lambda call: DRAINED
+    stopped: Callable[[ServerCall], CallStatus] = lambda call: STOPPED
     rejected: Callable[[Rejection, Headers, str], tuple[CallStatus, Headers]] = _plainly
     ended: Callable[[ServerCall, CallStatus | None], None] = lambda call, status: None
 
@@ -138,7 +141,9 @@ class Dispatcher:
             return None
         if not call.scope.cancelled_caught:
             return status
-        ended = self._endings.deadline if call.ending is None else self._endings.drained
+        if call.ending is None:
+            return self._endings.deadline(call)
+        ended = self._endings.stopped if call.ending is Ending.STOPPED else self._endings.drained
         return ended(call)
 
     def cut(self, call: ServerCall) -> None:

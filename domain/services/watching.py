@@ -1,0 +1,65 @@
+"""Several who watch, as one."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from domain.model.errors import ErrorReason
+from domain.model.usage import Attempt
+from domain.model.watch import AttemptWatch, LiveAttempt, Resort
+from ports.telemetry import CallEnd, CallWatch, LiveCall, Telemetry
+
+
+def together(several: Sequence[Telemetry]) -> Telemetry | None:
+    """Return `several` as one, told in their order; None: nobody watches.
+
+    Whoever keeps traces comes first: what it writes into `traceparent` the others read.
+    """
+    if len(several) < 2:
+        return several[0] if several else None
+    return _All(tuple(several))
+
+
+@attrs.frozen
+class _All:
+    _each: tuple[Telemetry, ...]
+
+    def call(self, call: LiveCall, /) -> CallWatch:
+        return _CallAll(tuple([each.call(call) for each in self._each]))
+
+    def rejected(self, code: str, reason: str, /) -> None:
+        for each in self._each:
+            each.rejected(code, reason)
+
+
+@attrs.frozen
+class _CallAll:
+    _each: tuple[CallWatch, ...]
+
+    def attempt(self, live: LiveAttempt, /) -> AttemptWatch:
+        return _AttemptAll(tuple([each.attempt(live) for each in self._each]))
+
+    def admitted(self, queued_s: float, /) -> None:
+        for each in self._each:
+            each.admitted(queued_s)
+
+    def refused(self, reason: ErrorReason, /) -> None:
+        for each in self._each:
+            each.refused(reason)
+
+    def resorted(self, resort: Resort, /) -> None:
+        for each in self._each:
+            each.resorted(resort)
+
+    def ended(self, call: LiveCall, end: CallEnd, /) -> None:
+        for each in self._each:
+            each.ended(call, end)
+
+
+@attrs.frozen
+class _AttemptAll:
+    _each: tuple[AttemptWatch, ...]
+
+    def ended(self, live: LiveAttempt, attempt: Attempt | None, /) -> None:
+        for each in self._each:
+            each.ended(live, attempt)
