@@ -23,7 +23,6 @@ from domain.policy.drain import DrainBounds
 from domain.policy.fingerprint import digest
 from domain.services.absent import Absent
 from domain.services.drains import open_drains
-from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
@@ -39,7 +38,7 @@ from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.tree import Settings
-from entrypoints.stacking import Manner, Stacker
+from entrypoints.stacking import Route, Stacker
 from entrypoints.stacking_embeddings import EmbeddingStacker
 from ports.embedding_model import EmbeddingProvider
 from ports.media_source import MediaSource
@@ -95,7 +94,7 @@ async def open_service(
             open_response_cache(settings.response_cache, environment, progress)
         )
         embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
-        providers: dict[str, Provider] = {}
+        routes: dict[str, Route] = {}
         embeddings: dict[str, EmbeddingProvider | None] = {}
         local = None
         if settings.local.enabled:
@@ -118,22 +117,22 @@ async def open_service(
             keeping(settings.response_cache, cache),
         )
         if local is not None:
-            providers["local"] = (
-                local
+            routes["local"] = (
+                Route(local)
                 if isinstance(local, Absent)
-                else stacker.timed(local, Manner(digest(settings.local)))
+                else Route(stacker.timed(local), digest(settings.local))
             )
         offered = {
             kind: NativeSettings(kind=kind) for kind, each in NATIVES.items() if each.offered
         }
         for name, configured in {**offered, **settings.providers}.items():
-            providers[name] = stacker.provider(name, configured)
+            routes[name] = stacker.route(name, configured)
             embeddings[name] = embedding.provider(name, configured)
-        for provider in providers.values():
-            if isinstance(provider, Absent):
-                progress(f"{provider.remedy}; until then it cannot be called")
+        for route in routes.values():
+            if isinstance(route.provider, Absent):
+                progress(f"{route.provider.remedy}; until then it cannot be called")
         reader = UsageReader(account.query)
-        yield Service(Routed(providers), EmbeddingRouted(embeddings), drains, reader)
+        yield Service(stacker.service(routes), EmbeddingRouted(embeddings), drains, reader)
 
 
 async def _local(

@@ -1,4 +1,4 @@
-"""What stands around each provider, read from the inside out."""
+"""What stands around each provider, and what around all of them, read from the inside out."""
 
 from collections.abc import Mapping
 
@@ -18,6 +18,8 @@ from domain.services.drained import Drained
 from domain.services.drains import Drains
 from domain.services.inlined import Inlined
 from domain.services.recalled import Keeping, Kept, Recalled
+from domain.services.route import Routed
+from domain.services.routes import Routes
 from domain.services.settle import Settled
 from domain.services.signed import Signer
 from domain.services.stacked import Stacked
@@ -31,21 +33,23 @@ from ports.usage_log import UsageLog
 
 
 @attrs.frozen
-class Manner:
-    """How one provider is called.
+class Route:
+    """The way to one provider.
 
     Attributes:
-        maker: Digest of how it is configured.
+        provider: With what stands around it alone.
+        maker: Digest of how it is configured; empty: it is not.
         on_disconnect: What becomes of an answer whose caller leaves, where the call does not say.
     """
 
-    maker: bytes
+    provider: Provider
+    maker: bytes = b""
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
 
 
 @attrs.frozen
 class Stacker:
-    """Puts the services around each provider.
+    """Puts the services around the providers.
 
     Attributes:
         environment: Holds the providers' keys and addresses.
@@ -66,37 +70,40 @@ class Stacker:
     media: MediaSource | None = None
     keeping: Keeping = Keeping()
 
-    def provider(self, name: str, configured: ProviderSettings) -> Provider:
-        """Return the provider called `name`; `Absent` where a key or an address is missing."""
+    def service(self, routes: Mapping[str, Route]) -> Routed:
+        """Return `routes`, by provider's name, behind one model: what every call goes through once."""
+        providers = {name: route.provider for name, route in routes.items()}
+        policies = {name: route.on_disconnect for name, route in routes.items()}
+        sign = Signer({name: route.maker for name, route in routes.items()})
+        # Around admission: what is read on holds its limits until its end.
+        drained = Drained(Routes(providers), self.drains, of_providers=policies)
+        # Outermost: what is given again costs no limits. Who may ask was checked before.
+        kept = Kept(drained, self.keeping, sign)
+        return Routed(providers, Recalled(kept, self.keeping, sign))
+
+    def route(self, name: str, configured: ProviderSettings) -> Route:
+        """Return the way to the provider called `name`: `Absent` where a key or an address is missing."""
+        policy = OnDisconnect(configured.on_disconnect)
         if isinstance(configured, ScriptedSettings):
             scripted = Scripted(name=name, scripts=configured.models)
-            manner = Manner(digest(configured), OnDisconnect(configured.on_disconnect))
-            return self.timed(scripted, manner)
+            return Route(self.timed(scripted), digest(configured), policy)
         found = way_to(name, configured, self.environment)
         if isinstance(found, Absent):
-            return found
+            return Route(found)
         maker = digest((configured, found.endpoint.base_url))
-        return self._http(found, Manner(maker, OnDisconnect(configured.on_disconnect)))
+        return Route(self._http(found), maker, policy)
 
-    def timed(self, provider: Provider, manner: Manner) -> Provider:
-        """Return `provider`, which keeps no time itself, timed and settled, and called in this `manner`."""
+    def timed(self, provider: Provider) -> Provider:
+        """Return `provider`, which keeps no time itself, timed, settled and within limits."""
         settled = Settled(
             Timed(provider, self._patience),
             provider.name,
             self.log,
             prices=self.admission.prices,
         )
-        return self._admitted(provider, settled, manner)
+        return Stacked(provider, Admitted(settled, provider, self.admission))
 
-    def _admitted(self, provider: Provider, settled: ChatModel, manner: Manner) -> Provider:
-        admitted = Admitted(settled, provider, self.admission)
-        # Around admission: what is read on holds its limits until its end.
-        drained = Drained(admitted, self.drains, manner.on_disconnect)
-        # Outermost: what is given again costs no limits. Who may ask was checked before.
-        sign = Signer(manner.maker)
-        return Stacked(provider, Recalled(Kept(drained, self.keeping, sign), self.keeping, sign))
-
-    def _http(self, way: Way, manner: Manner) -> Provider:
+    def _http(self, way: Way) -> Provider:
         timeouts = self.settings.timeouts
         model = HttpChatModel(
             codec=way.codec,
@@ -112,7 +119,7 @@ class Stacker:
             credential_alias=way.alias,
             prices=self.admission.prices,
         )
-        return self._admitted(model, self._inlined(settled, way), manner)
+        return Stacked(model, Admitted(self._inlined(settled, way), model, self.admission))
 
     def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
         # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.

@@ -10,6 +10,7 @@ from domain.model.caller import ANONYMOUS, Caller
 from domain.model.chat import ChatRequest
 from domain.model.errors import ErrorReason
 from domain.model.response_cache import CacheStatus
+from domain.model.target import Target
 from domain.model.usage import Attempt
 from domain.model.watch import ServedWatch
 
@@ -62,6 +63,8 @@ class ChatCall:
             log and the records.
         delivery: Whether the provider is asked to stream. A whole answer is far
             cheaper and comes as few large events.
+        plan: Where it may be answered, first choice first, which is what the request names; empty
+            until its names are resolved.
         ledger: Grows while the call is served; shared by everything derived
             from this call.
         traceparent: Of the trace that this is part of (W3C); empty: of none.
@@ -71,5 +74,6 @@ class ChatCall:
     caller: Caller = ANONYMOUS
     request_id: str = attrs.field(factory=new_request_id)
     delivery: Delivery = Delivery.STREAMED
+    plan: tuple[Target, ...] = ()
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
     traceparent: str = ""

@@ -22,26 +22,25 @@ ASIDE = frozenset(
         "labels",  # attribution: for the account, not for the provider
         "timeouts",  # patience is the caller's own
         "on_disconnect",  # what happens when it leaves
-        "unsupported_params",  # what it dropped is gone already
         "response_cache",
         "idempotency_key",
-        "provider_options",  # those of the provider that is asked count, see below
+        "provider_options",  # those of the providers that may be asked count, see below
     }
 )
 """Fields of a request that do not change its answer."""
 _VERSION = b"llmservice 1"
 
 
-def fingerprint(call: ChatCall, maker: bytes) -> bytes:
-    """Return the digest of `call`, whose provider and model are resolved.
+def fingerprint(call: ChatCall, makers: bytes) -> bytes:
+    """Return the digest of `call`, whose plan is made.
 
     Args:
         call: Its caller and the scope it names are part of the digest.
-        maker: Digest of how the provider is configured, which decides the answer too.
+        makers: Digests of how the providers of its plan are configured, which decides the answer too.
     """
     request = call.request
     policy = request.response_cache
-    out = [_VERSION, maker]
+    out = [_VERSION, makers]
     put = out.append
     _text(call.caller.name, put)
     _text(policy.scope if policy is not None else "", put)
@@ -50,10 +49,12 @@ def fingerprint(call: ChatCall, maker: bytes) -> bytes:
         if value is not default and value != default and name not in ASIDE:
             put(key)
             _rule(type(value))(value, put)
-    options = request.provider_options.get(request.provider)
-    if options:
-        put(b"options")
-        _mapping(options, put)
+    _options(request, request.provider, put)
+    for target in call.plan[1:]:
+        put(b"or")
+        _text(target.provider, put)
+        _text(target.model, put)
+        _options(request, target.provider, put)
     return hashlib.sha256(b"".join(out)).digest()
 
 
@@ -65,6 +66,13 @@ def digest(value: Any) -> bytes:
 
 
 _Put = Callable[[bytes], None]
+
+
+def _options(request: ChatRequest, provider: str, put: _Put) -> None:
+    options = request.provider_options.get(provider)
+    if options:
+        put(b"options")
+        _mapping(options, put)
 
 
 def _text(value: str, put: _Put) -> None:

@@ -9,7 +9,7 @@ the answer, and comes out as itself.
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 
@@ -37,16 +37,19 @@ class Drained:
     Attributes:
         inner: Settles its attempts, and holds their limits.
         drains: Where they are read on; whoever opened it closes it.
-        default: What happens where the call does not say.
+        default: What happens where the call does not say, nor `of_providers`.
+        of_providers: What happens then, by the provider that the call names.
     """
 
     inner: ChatModel
     drains: Drains
     default: OnDisconnect = OnDisconnect.CANCEL
+    of_providers: Mapping[str, OnDisconnect] = attrs.field(factory=dict)
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer."""
-        policy = call.request.on_disconnect or self.default
+        request = call.request
+        policy = request.on_disconnect or self.of_providers.get(request.provider, self.default)
         # A call under CANCEL pays for nothing of this.
         return self.inner.stream(call) if policy is OnDisconnect.CANCEL else self._lasting(call)
 

@@ -1,4 +1,4 @@
-"""The way from a public name to a provider."""
+"""The way from a public name to where it is answered: a call is given its plan, and handed on."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,9 +11,11 @@ from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import ModelUnknown
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
+from domain.model.target import Target
 from domain.policy.access import demand_use, may_reach, may_use
 from domain.policy.catalogue import resolve
-from domain.services.capable import Capable
+from domain.services.routes import Routes
+from ports.chat_model import ChatModel
 from ports.provider import Provider
 
 
@@ -30,9 +32,13 @@ class Routed:
 
     Attributes:
         providers: By configured name.
+        top: Answers calls that have a plan: the stack around the providers.
     """
 
     providers: Mapping[str, Provider]
+    top: ChatModel = attrs.field(
+        default=attrs.Factory(lambda self: Routes(self.providers), takes_self=True)
+    )
     _declared: Mapping[str, frozenset[str]] = attrs.field(
         init=False, default=attrs.Factory(_declared_by, takes_self=True)
     )
@@ -59,7 +65,7 @@ class Routed:
             )
             raise ModelUnknown(f"provider {name!r} has no model {model!r}; it has: {known}")
         request = attrs.evolve(request, provider=name, model=model)
-        return Capable(provider, info).stream(attrs.evolve(call, request=request))
+        return self.top.stream(attrs.evolve(call, request=request, plan=(Target(name, model),)))
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

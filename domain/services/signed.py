@@ -1,5 +1,7 @@
 """What calls are known by: worked out once for each, however many want to know."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from domain.model.call import ChatCall
@@ -11,14 +13,15 @@ class Signer:
     """Gives calls their digests.
 
     Attributes:
-        maker: Digest of how the provider is configured.
+        makers: By provider, the digest of how it is configured; those of a call's plan decide its answer.
     """
 
-    maker: bytes
+    makers: Mapping[str, bytes]
 
     def __call__(self, call: ChatCall) -> bytes:
         """Return the digest of `call`; see `domain.policy.fingerprint`."""
         ledger, request = call.ledger, call.request
         if ledger.signed is None or ledger.signed[0] is not request:
-            ledger.signed = (request, fingerprint(call, self.maker))
+            makers = b"".join([self.makers[each.provider] for each in call.plan])
+            ledger.signed = (request, fingerprint(call, makers))
         return ledger.signed[1]

@@ -25,6 +25,7 @@ from domain.services.deadline import Timed
 from domain.services.drained import Drained
 from domain.services.drains import Drains, open_drains
 from domain.services.route import Routed
+from domain.services.routes import Routes
 from domain.services.service import Service
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
@@ -178,9 +179,8 @@ class Crowd:
         timed = Timed(self, Patience(first_token_s=25.0, idle_s=12.0))
         settled = Settled(timed, self.name, self, prices=prices)
         admission = Admission(table=table, limiter=self.books, prices=prices)
-        return Service(
-            Routed({self.name: Stacked(self, Drained(Admitted(settled, self, admission), drains))})
-        )
+        providers = {self.name: Stacked(self, Admitted(settled, self, admission))}
+        return Service(Routed(providers, Drained(Routes(providers), drains)))
 
     async def _group(self, service: Service, group: Sequence[int], cut: Cut | None) -> None:
         with nullcontext() if cut is None else cut.here():

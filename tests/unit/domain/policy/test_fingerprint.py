@@ -30,6 +30,7 @@ from domain.model.chat import (
     UnsupportedParams,
 )
 from domain.model.response_cache import CacheMode, ResponseCachePolicy
+from domain.model.target import Target
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.fingerprint import ASIDE, digest, fingerprint
 from entrypoints.settings.loading import structure
@@ -88,6 +89,8 @@ CHANGES: dict[str, Any] = {
     "response_format": None,
     "reasoning": None,
     "end_user": "v",
+    # Who wants to know of it is not given what was dropped for another.
+    "unsupported_params": UnsupportedParams.WARN_AND_DROP,
 }
 
 
@@ -105,13 +108,26 @@ def test_every_field_of_a_request_is_decided_about() -> None:
     [
         {"labels": {"team": "a"}},
         {"timeouts": Timeouts(idle_s=1)},
-        {"unsupported_params": UnsupportedParams.WARN_AND_DROP},
         {"response_cache": ResponseCachePolicy(mode=CacheMode.READ_ONLY, max_age_s=3)},
         {"provider_options": {"p": RICH.provider_options["p"]}},
     ],
 )
 def test_what_does_not_reach_the_provider_makes_no_other_call(changes: dict[str, Any]) -> None:
     assert of(attrs.evolve(RICH, **changes)) == of(RICH)
+
+
+def test_where_else_a_call_may_be_answered_makes_another_call() -> None:
+    first, other = Target("p", "m"), Target("q", "m")
+
+    def planned(request: ChatRequest, *plan: Target) -> bytes:
+        return fingerprint(ChatCall(request=request, plan=plan), b"maker")
+
+    assert planned(RICH, first) == planned(RICH)
+    plans = [(first,), (first, other), (first, Target("q", "n")), (first, other, other)]
+    assert len({planned(RICH, *plan) for plan in plans}) == len(plans)
+    plain = attrs.evolve(RICH, provider_options={"p": RICH.provider_options["p"]})
+    assert planned(plain, first) == planned(RICH, first)
+    assert planned(plain, first, other) != planned(RICH, first, other)
 
 
 def test_another_caller_scope_or_configuration_makes_another_call() -> None:

@@ -128,6 +128,22 @@ async def test_the_call_overrules_the_provider(autojump_clock: MockClock) -> Non
     assert it.outcomes == [(AttemptOutcome.DRAINED, ErrorReason.CALLER_CANCELLED)]
 
 
+async def test_the_provider_that_is_named_decides_where_the_call_does_not(
+    autojump_clock: MockClock,
+) -> None:
+    async with world() as it:
+        request = attrs.evolve(question(model="model"), provider="upstream")
+        model = Drained(it.model.inner, it.drains, of_providers={"upstream": OnDisconnect.DRAIN})
+        async with model.stream(ask(request)) as events:
+            await anext(events)
+        assert it.drains.draining == 1
+    async with world() as it:
+        model = Drained(it.model.inner, it.drains, of_providers={"other": OnDisconnect.DRAIN})
+        async with model.stream(ask(request)) as events:
+            await anext(events)
+        assert it.drains.draining == 0
+
+
 async def test_a_failure_on_entry_is_the_callers_to_see() -> None:
     broken = ProviderFailure("refused", ErrorReason.PROVIDER_CONNECTION_FAILED)
     async with world(entry=(broken,)) as it:

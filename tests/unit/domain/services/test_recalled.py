@@ -62,7 +62,7 @@ class Cached:
             max_answer_bytes=self.max_answer_bytes,
             with_tools=self.with_tools,
         )
-        sign = Signer(b"maker")
+        sign = Signer({})
         return Recalled(
             Kept(Settled(self.upstream, "upstream", self.log), keeping, sign), keeping, sign
         )

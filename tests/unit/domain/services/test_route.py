@@ -15,6 +15,7 @@ from domain.model.errors import (
     NotConfigured,
 )
 from domain.model.model_info import Feature
+from domain.model.target import Target
 from domain.services.absent import Absent
 from domain.services.route import Routed
 from tests.support.core_model import ANSWER, Upstream, ask, drain, question
@@ -112,7 +113,8 @@ async def test_the_call_keeps_its_identity_and_its_ledger() -> None:
         pass
     (asked,) = it.upstreams["openai"].calls
     assert asked.ledger is call.ledger
-    assert attrs.evolve(asked, request=call.request) == call
+    assert asked.plan == (Target("openai", "gpt"),)
+    assert attrs.evolve(asked, request=call.request, plan=()) == call
 
 
 async def test_what_the_model_lacks_is_refused() -> None:
