@@ -23,9 +23,11 @@ from domain.policy.drain import DrainBounds
 from domain.policy.fingerprint import digest
 from domain.services.absent import Absent
 from domain.services.drains import open_drains
+from domain.services.keybook import Keybook, KeyBounds
 from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.stacked_embedding import AbsentEmbedding
+from domain.services.stage import open_stage
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.answer_store import keeping, open_response_cache
@@ -34,6 +36,7 @@ from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.prices import price_book
 from entrypoints.settings.drain import DrainSettings
+from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NativeSettings
@@ -106,6 +109,7 @@ async def open_service(
         drains = await stack.enter_async_context(
             open_drains(drain_bounds(settings.drain), settings.grpc.drain_grace_s, _told_of)
         )
+        stage = await stack.enter_async_context(open_stage(_told_of))
         stacker = Stacker(
             settings,
             environment,
@@ -115,6 +119,7 @@ async def open_service(
             drains,
             media_source(settings.media),
             keeping(settings.response_cache, cache),
+            Keybook(key_bounds(settings.idempotency), stage),
         )
         if local is not None:
             routes["local"] = (
@@ -132,7 +137,7 @@ async def open_service(
             if isinstance(route.provider, Absent):
                 progress(f"{route.provider.remedy}; until then it cannot be called")
         reader = UsageReader(account.query)
-        yield Service(stacker.service(routes), EmbeddingRouted(embeddings), drains, reader)
+        yield Service(stacker.service(routes), EmbeddingRouted(embeddings), drains, reader, stage)
 
 
 async def _local(
@@ -172,13 +177,25 @@ def _teller(progress: Callable[[str], None], use: str) -> Callable[[Loading | Lo
 
 
 def _told_of(error: Exception) -> None:
-    logger.opt(exception=error).error("an answer whose caller is gone failed: this is a bug")
+    logger.opt(exception=error).error("an answer that nobody hears any more failed: this is a bug")
 
 
 def drain_bounds(settings: DrainSettings) -> DrainBounds:
     """Return `settings` in the words of the core."""
     return DrainBounds(
         max_streams=settings.max_streams, max_s=settings.max_s, max_bytes=settings.max_bytes
+    )
+
+
+def key_bounds(settings: IdempotencySettings) -> KeyBounds:
+    """Return `settings` in the words of the core."""
+    return KeyBounds(
+        keep_s=settings.keep_s,
+        max_keys=settings.max_keys,
+        max_bytes=settings.max_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        resume_window_s=settings.resume_window_s,
+        max_held=settings.max_held,
     )
 
 

@@ -13,10 +13,13 @@ from domain.policy.fingerprint import digest
 from domain.policy.patience import Patience
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
+from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
 from domain.services.drained import Drained
 from domain.services.drains import Drains
+from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
+from domain.services.keybook import Keybook
 from domain.services.recalled import Keeping, Kept, Recalled
 from domain.services.route import Routed
 from domain.services.routes import Routes
@@ -59,6 +62,7 @@ class Stacker:
         drains: Where answers are read on whose callers are gone; whoever opened it closes it.
         media: Where media come from that a provider does not fetch; ``None``: from nowhere.
         keeping: How answers are kept that are given again.
+        keys: What callers have asked under keys; its stage is where shared answers are played.
     """
 
     settings: Settings
@@ -67,8 +71,9 @@ class Stacker:
     log: UsageLog
     admission: Admission
     drains: Drains
-    media: MediaSource | None = None
-    keeping: Keeping = Keeping()
+    media: MediaSource | None
+    keeping: Keeping
+    keys: Keybook
 
     def service(self, routes: Mapping[str, Route]) -> Routed:
         """Return `routes`, by provider's name, behind one model: what every call goes through once."""
@@ -79,7 +84,10 @@ class Stacker:
         drained = Drained(Routes(providers), self.drains, of_providers=policies)
         # Outermost: what is given again costs no limits. Who may ask was checked before.
         kept = Kept(drained, self.keeping, sign)
-        return Routed(providers, Recalled(kept, self.keeping, sign))
+        cache = self.settings.response_cache
+        shared = Coalesced(kept, sign, self.keys.stage, cache.buffer_bytes, cache.with_tools)
+        recalled = Recalled(shared, self.keeping, sign)
+        return Routed(providers, Idempotent(recalled, sign, self.keys))
 
     def route(self, name: str, configured: ProviderSettings) -> Route:
         """Return the way to the provider called `name`: `Absent` where a key or an address is missing."""

@@ -33,6 +33,8 @@ class Ledger:
         stopped: Whether an operator has ended the call: then its answer is not read on.
         left: Why the caller is gone, if its answer is read on for the account alone.
         asked: Called when a provider is about to be asked, if anybody wants to know.
+        overdue: Whether the call is cancelled because nobody had time left for it; ``None``: if its own
+            deadline has passed.
         cache_status: Where the answer came from, if the call asked for more than a provider.
         watch: Who watches the call, if anybody does.
         signed: The digest of a request of this call, once somebody wanted to know it.
@@ -44,6 +46,7 @@ class Ledger:
     stopped: bool = False
     left: ErrorReason | None = None
     asked: Callable[[], None] | None = None
+    overdue: bool | None = None
     cache_status: CacheStatus | None = None
     watch: ServedWatch | None = attrs.field(default=None, repr=False)
     signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
@@ -65,6 +68,8 @@ class ChatCall:
             cheaper and comes as few large events.
         plan: Where it may be answered, first choice first, which is what the request names; empty
             until its names are resolved.
+        resume_from: The number of the last event that the caller has of an earlier try, from 0; ``None``:
+            this is the first.
         ledger: Grows while the call is served; shared by everything derived
             from this call.
         traceparent: Of the trace that this is part of (W3C); empty: of none.
@@ -75,5 +80,6 @@ class ChatCall:
     request_id: str = attrs.field(factory=new_request_id)
     delivery: Delivery = Delivery.STREAMED
     plan: tuple[Target, ...] = ()
+    resume_from: int | None = None
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
     traceparent: str = ""

@@ -220,6 +220,7 @@ class ChatRequest:
         frequency_penalty: In [-2, 2].
         on_disconnect: What becomes of the answer if the caller leaves; ``None`` is the provider's default.
         response_cache: What is asked of our own cache; ``None``: nothing.
+        idempotency_key: Of the caller's own; the same call under the same key is made once.
         labels: Attribution, kept with the usage record: at most 16; keys at
             most 64 bytes, values at most 256 bytes.
         end_user: Opaque id of the caller's own user, for abuse detection.
@@ -246,6 +247,7 @@ class ChatRequest:
     timeouts: Timeouts = Timeouts()
     on_disconnect: OnDisconnect | None = None
     response_cache: ResponseCachePolicy | None = None
+    idempotency_key: str = ""
     labels: Mapping[str, str] = attrs.field(factory=dict)
     end_user: str = ""
     unsupported_params: UnsupportedParams = UnsupportedParams.REJECT

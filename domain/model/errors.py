@@ -5,6 +5,7 @@ A class says how a failure is built and what it carries; the reason says what it
 """
 
 from enum import Enum
+from typing import Self
 
 import attrs
 
@@ -121,6 +122,12 @@ class ChatError(Exception):
         self.upstream_status = upstream_status
         self.upstream_request_id = upstream_request_id
 
+    def copied(self) -> Self:
+        """Return the same error, without the places it came through: for each who is told of its own."""
+        copy = type(self).__new__(type(self), *self.args)
+        vars(copy).update(vars(self))
+        return copy
+
     @property
     def before_upstream(self) -> bool:
         """Whether no provider was asked, so that there is nothing to account for."""
@@ -150,6 +157,14 @@ class ModelUnknown(ChatError):
             upstream_status=upstream_status,
             upstream_request_id=upstream_request_id,
         )
+
+
+class IdempotencyConflict(ChatError):
+    """The caller's key is taken by another request of its own."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is in the way, and what to do."""
+        super().__init__(message, ErrorReason.CALLER_IDEMPOTENCY_CONFLICT)
 
 
 class DeadlineExceeded(ChatError):

@@ -28,13 +28,15 @@ class CacheStatus(StrEnum):
     """Where an answer came from, for a call that asked for more than a provider.
 
     Attributes:
-        MISS: From the provider: nothing was kept.
+        MISS: From the provider: nothing was kept, and none was on its way.
         HIT: From what is kept; no provider was asked.
+        COALESCED: From the same call, which was in flight.
         BYPASS: From the provider, and what is kept was not looked at.
     """
 
     MISS = "miss"
     HIT = "hit"
+    COALESCED = "coalesced"
     BYPASS = "bypass"
 
 
@@ -46,9 +48,11 @@ class ResponseCachePolicy:
         ttl_s: For how long what this call writes is kept; ``None`` is the configured time.
         max_age_s: How old an answer may be that this call accepts; ``None``: as old as it is kept.
         scope: Partition inside the caller's own.
+        coalesce: Share the same call if it is in flight.
     """
 
     mode: CacheMode = CacheMode.OFF
     ttl_s: float | None = None
     max_age_s: float | None = None
     scope: str = ""
+    coalesce: bool = False

@@ -46,7 +46,7 @@ def fingerprint(call: ChatCall, makers: bytes) -> bytes:
     _text(policy.scope if policy is not None else "", put)
     for name, key, default in _REQUEST:
         value = getattr(request, name)
-        if value is not default and value != default and name not in ASIDE:
+        if value is not default and value != default:
             put(key)
             _rule(type(value))(value, put)
     _options(request, request.provider, put)
@@ -178,4 +178,4 @@ def _default(field: "attrs.Attribute[Any]") -> Any:
     return attrs.NOTHING if default.takes_self else default.factory()
 
 
-_REQUEST = _fields(ChatRequest)
+_REQUEST = tuple(each for each in _fields(ChatRequest) if each[0] not in ASIDE)

@@ -89,6 +89,12 @@ def _lean_start(event: Started) -> Started:
 
 # The keys decide the argument's type, which the type system cannot follow.
 _LEAN: Mapping[type, Callable[[Any], ChatEvent]] = {Finished: _lean_finish, Started: _lean_start}
+JOINED: Mapping[type, Callable[[Any], ChatEvent]] = {
+    Started: lambda event: attrs.evolve(event, cache_status=CacheStatus.COALESCED),
+    UsageReported: lambda event: UsageReported(unpaid(event.usage)),
+    Finished: lambda event: attrs.evolve(event, usage=unpaid(event.usage), attempts=()),
+}
+"""How an answer is told to those who share it: somebody else has paid."""
 _SAID: Mapping[type, Callable[[Any], tuple[object, ...]]] = {
     TextDelta: lambda event: (event.text,),
     RefusalDelta: lambda event: (event.text,),

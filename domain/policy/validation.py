@@ -5,6 +5,7 @@ Facts are in the tables; what is right here may still be refused by a provider.
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from domain.model.chat import (
@@ -24,6 +25,7 @@ from domain.model.tools import Tool
 MAX_LABELS, MAX_LABEL_KEY_BYTES, MAX_LABEL_VALUE_BYTES = 16, 64, 256
 MAX_STOP = 16
 MAX_NAME_BYTES = 256
+_KEY = re.compile(rf"[!-~]{{1,{MAX_NAME_BYTES}}}")
 
 
 def violations(request: ChatRequest) -> list[FieldViolation]:
@@ -216,6 +218,15 @@ def _cache_scope(request: ChatRequest) -> Iterator[FieldViolation]:
         yield FieldViolation("response_cache.scope", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
+def _idempotency_key(request: ChatRequest) -> Iterator[FieldViolation]:
+    key = request.idempotency_key
+    if key and not _KEY.fullmatch(key):
+        yield FieldViolation(
+            "idempotency_key",
+            f"must be at most {MAX_NAME_BYTES} visible ASCII characters, for example a UUID",
+        )
+
+
 def _is_json_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
@@ -234,4 +245,5 @@ _RULES: Sequence[Callable[[ChatRequest], Iterator[FieldViolation]]] = (
     _labels,
     _end_user,
     _cache_scope,
+    _idempotency_key,
 )

@@ -161,7 +161,8 @@ class Account:
             return AttemptOutcome.DRAINED, ErrorReason.SERVICE_DRAINING
         if self.ledger.left is not None:
             return AttemptOutcome.DRAINED, self.ledger.left
-        if was_due(now_s, self.start_s, self.deadline_s):
+        overdue = self.ledger.overdue
+        if was_due(now_s, self.start_s, self.deadline_s) if overdue is None else overdue:
             return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
         return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
 

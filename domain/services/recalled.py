@@ -2,10 +2,11 @@
 
 Laws: only what the caller asked for is kept or given, and only to the same caller, in the same scope, for the
 same request. What is kept is finished and settled. A call that asks for nothing goes through as it is.
-`Recalled` looks, `Kept` keeps.
+Between the two halves others may share a call: `Recalled` looks, `Kept`
+keeps.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio.lowlevel
@@ -15,13 +16,12 @@ from domain.model.call import ChatCall
 from domain.model.events import ChatEvent, Finished, Started
 from domain.model.response_cache import CacheMode, CacheStatus, ResponseCachePolicy
 from domain.policy.keeping import KEPT, compact, fit, weight
+from domain.services.signed import Sign
 from ports.chat_model import ChatModel
 from ports.response_cache import ResponseCache
 
 TURN = 16
 """Events given in a row before other tasks get their turn."""
-
-Sign = Callable[[ChatCall], bytes]
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +61,7 @@ class Recalled:
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer."""
         policy = call.request.response_cache
-        if policy is None or policy.mode is CacheMode.OFF:
+        if policy is None or (policy.mode is CacheMode.OFF and not policy.coalesce):
             return self.inner.stream(call)
         return self._recalled(call, policy)
 
@@ -72,8 +72,11 @@ class Recalled:
         # A call that is over before it began does nothing.
         await anyio.lowlevel.checkpoint_if_cancelled()
         status = CacheStatus.BYPASS
-        cache = self.keeping.cache
-        if cache is not None and policy.mode.reads and fit(call.request, self.keeping.with_tools):
+        cache, may = self.keeping.cache, fit(call.request, self.keeping.with_tools)
+        if may and policy.mode is CacheMode.OFF:
+            # What might be on its way is looked for, and that is all that was asked.
+            status = CacheStatus.MISS
+        elif may and cache is not None and policy.mode.reads:
             status = CacheStatus.MISS
             kept = await cache.get(self.sign(call))
             if kept is not None and (policy.max_age_s is None or kept.age_s <= policy.max_age_s):
@@ -111,7 +114,7 @@ class _Told(AsyncIterator[ChatEvent]):
 
     async def __anext__(self) -> ChatEvent:
         event = await anext(self._events)
-        if type(event) is Started:
+        if type(event) is Started and event.cache_status is not CacheStatus.COALESCED:
             return attrs.evolve(event, cache_status=self._status)
         return event
 

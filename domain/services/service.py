@@ -20,6 +20,7 @@ from domain.policy.validation import violations
 from domain.services.drains import Drains
 from domain.services.route import Routed
 from domain.services.route_embedding import EmbeddingRouted
+from domain.services.stage import Stage
 from domain.services.usage_reader import UsageReader
 from ports.usage_query import UsageFilter
 
@@ -34,6 +35,7 @@ class Service:
     _embeddings: EmbeddingRouted = _NO_EMBEDDINGS
     _drains: Drains | None = None
     _account: UsageReader | None = None
+    _stage: Stage | None = None
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer to `call`; see `ports.chat_model.ChatModel`.
@@ -88,9 +90,14 @@ class Service:
         return self._account.records(wanted, caller)
 
     def end_by(self, when_s: float) -> None:
-        """Have no answer read on after `when_s`, on the event loop's clock, whose caller is gone."""
+        """Have no answer read on after `when_s`, on the event loop's clock, whose caller is gone.
+
+        Those that are held for callers who might come back end now.
+        """
         if self._drains is not None:
             self._drains.end_by(when_s)
+        if self._stage is not None:
+            self._stage.release()
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

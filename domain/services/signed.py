@@ -1,11 +1,14 @@
 """What calls are known by: worked out once for each, however many want to know."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from domain.model.call import ChatCall
 from domain.policy.fingerprint import fingerprint
+
+Sign = Callable[[ChatCall], bytes]
+"""Gives a call its digest."""
 
 
 @attrs.frozen

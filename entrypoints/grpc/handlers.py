@@ -11,7 +11,10 @@ import attrs
 
 from domain.model.call import ChatCall, Delivery, Ledger
 from domain.model.embedding import EmbeddingCall
+from domain.model.errors import FieldViolation, InvalidRequest
+from domain.policy.resuming import RESUME_FROM
 from domain.services.service import Service
+from entrypoints.grpc.identity import resume_from
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.pb.llm_service_grpc import (
     EmbeddingServiceServicer,
@@ -46,8 +49,9 @@ class LLMHandlers(LLMServiceServicer):
         self, input_message: pb.LLMRequest, request: ServerCall
     ) -> None:
         """Answer as it comes; nothing is sent ahead of the model's own first event."""
-        call = _call(input_message, request, Delivery.STREAMED)
-        writer = StreamWriter()
+        call = _call(input_message, request, Delivery.STREAMED, resume_from(request.metadata))
+        # What goes on is numbered as if it had never broken off.
+        writer = StreamWriter(0 if call.resume_from is None else call.resume_from + 1)
         async with self.service_.stream(call) as events:
             async for event in events:
                 await request.send(writer.message(event))
@@ -103,10 +107,17 @@ class UsageHandlers(UsageServiceServicer):
             await request.send(record_pb(record))
 
 
-def _call(message: pb.LLMRequest, context: ServerCall, delivery: Delivery) -> ChatCall:
+def _call(
+    message: pb.LLMRequest, context: ServerCall, delivery: Delivery, seen: int | None = None
+) -> ChatCall:
+    asked = request_of(message)
+    if seen is not None and not asked.idempotency_key:
+        what = "is only for calls with an idempotency_key: send the key of the call that broke off"
+        raise InvalidRequest(FieldViolation(RESUME_FROM, what))
     watch, traceparent = watch_of(context)
     call = ChatCall(
-        request=request_of(message),
+        request=asked,
+        resume_from=seen,
         caller=context.caller,
         request_id=context.request_id,
         delivery=delivery,

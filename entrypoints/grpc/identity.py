@@ -3,11 +3,15 @@
 import re
 import secrets
 
+from domain.model.errors import FieldViolation, InvalidRequest
+from domain.policy.resuming import RESUME_FROM
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Next
 from entrypoints.grpc.transport.engine import Headers
+from entrypoints.grpc.transport.headers import Metadata
 
 REQUEST_ID = "x-request-id"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _FIT = re.compile(r"[!-~]{1,128}")
 
 
@@ -24,6 +28,21 @@ def request_id_in(headers: Headers) -> str:
     """Return the id of what is no call, so that its answer has one too."""
     offered = next((value for name, value in headers if name == REQUEST_ID.encode()), b"")
     return _fit(offered.decode("ascii", "replace"))
+
+
+def resume_from(metadata: Metadata) -> int | None:
+    """Return the `sequence` of the last message that the caller has of an earlier try; None: it is the first.
+
+    Raises:
+        InvalidRequest: It is no number.
+    """
+    told = next((value for name, value in metadata if name == RESUME_FROM), None)
+    if told is None:
+        return None
+    if not isinstance(told, str) or not _NUMBER.fullmatch(told):
+        what = "must be the `sequence` of the last message that you have"
+        raise InvalidRequest(FieldViolation(RESUME_FROM, what))
+    return int(told)
 
 
 def _fit(offered: str | bytes | None) -> str:

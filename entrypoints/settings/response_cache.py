@@ -21,6 +21,8 @@ class ResponseCacheSettings:
         default_ttl_s: For how long an answer is kept, in seconds, if its call does not say.
         max_ttl_s: Longest that it is kept, in seconds, whatever its call says.
         with_tools: Keep and share the answers to calls that offer tools, too.
+        buffer_bytes: Of a shared answer (``response_cache.coalesce``), kept for callers that read more slowly
+            or come later; who falls further behind is told to call again.
         redis_url: As in ``[limits]``.
         redis_url_env: As in ``[limits]``.
         redis_prefix: What its keys begin with.
@@ -33,6 +35,7 @@ class ResponseCacheSettings:
     default_ttl_s: float = attrs.field(default=3_600.0, validator=gt(0))
     max_ttl_s: float = attrs.field(default=86_400.0, validator=gt(0))
     with_tools: bool = False
+    buffer_bytes: int = attrs.field(default=1_048_576, validator=ge(0))
     redis_url: str = attrs.field(default="", validator=check_url)
     redis_url_env: str = "LLMSERVICE_REDIS_URL"
     redis_prefix: str = attrs.field(default="llmservice", validator=check_prefix)

@@ -9,6 +9,7 @@ from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.media import MediaSettings
@@ -65,6 +66,7 @@ class Settings:
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()
     response_cache: ResponseCacheSettings = ResponseCacheSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)

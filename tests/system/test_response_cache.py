@@ -1,15 +1,22 @@
 """The response cache over a real socket, with a client that nobody here wrote."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import Any
 
 import grpc
+import trio
 
+from domain.model.usage import AttemptOutcome
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from tests.support.system_gateway import ask, in_thread, open_gateway, refusal, stub
 
 READ_WRITE = pb.ResponseCachePolicy(mode=pb.RESPONSE_CACHE_MODE_READ_WRITE)
+
+
+SLOW = [{"chunks": {"count": 40, "every_s": 0.05, "text": "word "}}]
+SHARE = pb.ResponseCachePolicy(coalesce=True)
 
 
 def settings(**more: Any) -> Mapping[str, Any]:
@@ -17,7 +24,10 @@ def settings(**more: Any) -> Mapping[str, Any]:
     return {
         "local": {"enabled": False},
         "providers": {
-            "play": {"kind": "scripted", "models": {"long": answer, "other": [{"say": "no"}]}}
+            "play": {
+                "kind": "scripted",
+                "models": {"long": answer, "other": [{"say": "no"}], "slow": SLOW},
+            }
         },
         **more,
     }
@@ -110,3 +120,60 @@ async def test_what_makes_no_sense_in_a_policy_is_named() -> None:
     assert set(found.fields) == {
         f"response_cache.{field}" for field in ("mode", "ttl", "max_age", "scope")
     }
+
+
+async def test_200_calls_at_once_are_one_call_to_the_provider() -> None:
+    async with open_gateway(settings()) as gateway:
+
+        def call() -> Sequence[Sequence[pb.LLMStreamResponse]]:
+            with ExitStack() as stack:
+                # A connection takes a hundred at once.
+                own = [("grpc.use_local_subchannel_pool", 1)]
+                channels = [
+                    stack.enter_context(grpc.insecure_channel(gateway.address, options=own))
+                    for _ in range(4)
+                ]
+                calls = [
+                    channel.unary_stream(
+                        "/llmservice.v1.LLMService/InvokeStream",
+                        pb.LLMRequest.SerializeToString,
+                        pb.LLMStreamResponse.FromString,
+                    )(ask("play", "slow", response_cache=SHARE))
+                    for channel in channels
+                    for _ in range(50)
+                ]
+                return [list(each) for each in calls]
+
+        found = await in_thread(call)
+    assert {joined(each) for each in found} == {"word " * 40}
+    told = [each[0].start.cache_status for each in found]
+    assert told.count(pb.CACHE_STATUS_MISS) == 1
+    assert told.count(pb.CACHE_STATUS_COALESCED) == 199
+    paid = [each[-1] for each in found if each[-1].usage.source != pb.USAGE_SOURCE_LOCAL_CACHE]
+    assert [len(each.finish.attempts) for each in paid] == [1]
+    assert len(gateway.log.records) == 1
+
+
+async def test_one_who_hangs_up_leaves_the_others_their_answer_and_the_last_ends_it() -> None:
+    async with open_gateway(settings()) as gateway:
+        with stub(gateway.address) as client:
+            calls = [client.stream(ask("play", "slow", response_cache=SHARE)) for _ in range(3)]
+
+            def first_of_each() -> None:
+                for each in calls:
+                    for _ in range(3):
+                        next(each)
+
+            await in_thread(first_of_each)
+            for each in calls[:2]:
+                each.cancel()  # type: ignore[attr-defined]
+            rest = await in_thread(lambda: list(calls[2]))
+            assert rest[-1].type == pb.STREAM_EVENT_TYPE_FINISH
+            last = client.stream(ask("play", "slow", response_cache=SHARE))
+            await in_thread(lambda: next(last))
+            last.cancel()  # type: ignore[attr-defined]
+            with trio.fail_after(5):
+                while len(gateway.log.records) < 2:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+    outcomes = [each.attempt.outcome for each in gateway.log.records]
+    assert outcomes == [AttemptOutcome.SERVED, AttemptOutcome.CANCELLED]

@@ -112,6 +112,7 @@ class CacheStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CACHE_STATUS_UNSPECIFIED: _ClassVar[CacheStatus]
     CACHE_STATUS_MISS: _ClassVar[CacheStatus]
     CACHE_STATUS_HIT: _ClassVar[CacheStatus]
+    CACHE_STATUS_COALESCED: _ClassVar[CacheStatus]
     CACHE_STATUS_BYPASS: _ClassVar[CacheStatus]
 
 class DisconnectPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -199,6 +200,7 @@ RESPONSE_CACHE_MODE_WRITE_ONLY: ResponseCacheMode
 CACHE_STATUS_UNSPECIFIED: CacheStatus
 CACHE_STATUS_MISS: CacheStatus
 CACHE_STATUS_HIT: CacheStatus
+CACHE_STATUS_COALESCED: CacheStatus
 CACHE_STATUS_BYPASS: CacheStatus
 DISCONNECT_POLICY_UNSPECIFIED: DisconnectPolicy
 DISCONNECT_POLICY_CANCEL: DisconnectPolicy
@@ -208,7 +210,7 @@ UNSUPPORTED_PARAM_POLICY_REJECT: UnsupportedParamPolicy
 UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP: UnsupportedParamPolicy
 
 class LLMRequest(_message.Message):
-    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "response_cache", "routing", "timeouts", "labels", "end_user", "unsupported_params", "provider_options")
+    __slots__ = ("provider", "model", "messages", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "cache_control", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning", "response_cache", "routing", "timeouts", "idempotency_key", "labels", "end_user", "unsupported_params", "provider_options")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +245,7 @@ class LLMRequest(_message.Message):
     RESPONSE_CACHE_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     END_USER_FIELD_NUMBER: _ClassVar[int]
     UNSUPPORTED_PARAMS_FIELD_NUMBER: _ClassVar[int]
@@ -267,11 +270,12 @@ class LLMRequest(_message.Message):
     response_cache: ResponseCachePolicy
     routing: RoutingPolicy
     timeouts: TimeoutPolicy
+    idempotency_key: str
     labels: _containers.ScalarMap[str, str]
     end_user: str
     unsupported_params: UnsupportedParamPolicy
     provider_options: _containers.MessageMap[str, _struct_pb2.Struct]
-    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., response_cache: _Optional[_Union[ResponseCachePolicy, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., cache_control: _Optional[_Union[CacheControl, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., parallel_tool_calls: _Optional[bool] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., response_cache: _Optional[_Union[ResponseCachePolicy, _Mapping]] = ..., routing: _Optional[_Union[RoutingPolicy, _Mapping]] = ..., timeouts: _Optional[_Union[TimeoutPolicy, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., end_user: _Optional[str] = ..., unsupported_params: _Optional[_Union[UnsupportedParamPolicy, str]] = ..., provider_options: _Optional[_Mapping[str, _struct_pb2.Struct]] = ...) -> None: ...
 
 class ChatMessage(_message.Message):
     __slots__ = ("role", "content", "parts", "name", "cache_control")
@@ -430,16 +434,18 @@ class Target(_message.Message):
     def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class ResponseCachePolicy(_message.Message):
-    __slots__ = ("mode", "ttl", "max_age", "scope")
+    __slots__ = ("mode", "ttl", "max_age", "scope", "coalesce")
     MODE_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
+    COALESCE_FIELD_NUMBER: _ClassVar[int]
     mode: ResponseCacheMode
     ttl: _duration_pb2.Duration
     max_age: _duration_pb2.Duration
     scope: str
-    def __init__(self, mode: _Optional[_Union[ResponseCacheMode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ...) -> None: ...
+    coalesce: bool
+    def __init__(self, mode: _Optional[_Union[ResponseCacheMode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., coalesce: _Optional[bool] = ...) -> None: ...
 
 class RoutingPolicy(_message.Message):
     __slots__ = ("on_disconnect",)

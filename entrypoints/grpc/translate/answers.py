@@ -49,6 +49,7 @@ CACHE_STATUSES: Mapping[CacheStatus | None, pb.CacheStatus] = {
     None: pb.CACHE_STATUS_UNSPECIFIED,
     CacheStatus.MISS: pb.CACHE_STATUS_MISS,
     CacheStatus.HIT: pb.CACHE_STATUS_HIT,
+    CacheStatus.COALESCED: pb.CACHE_STATUS_COALESCED,
     CacheStatus.BYPASS: pb.CACHE_STATUS_BYPASS,
 }
 OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {

@@ -120,6 +120,7 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         response_cache=_response_cache_of(request.response_cache, wrong)
         if request.HasField("response_cache")
         else None,
+        idempotency_key=request.idempotency_key,
         labels=dict(request.labels),
         end_user=request.end_user,
         unsupported_params=_known(
@@ -229,6 +230,7 @@ def _response_cache_of(
         ttl_s=seconds_of(wanted.ttl) if wanted.HasField("ttl") else None,
         max_age_s=seconds_of(wanted.max_age) if wanted.HasField("max_age") else None,
         scope=wanted.scope,
+        coalesce=wanted.coalesce,
     )
 
 

@@ -109,6 +109,7 @@ def test_every_field_of_a_request_is_decided_about() -> None:
         {"labels": {"team": "a"}},
         {"timeouts": Timeouts(idle_s=1)},
         {"response_cache": ResponseCachePolicy(mode=CacheMode.READ_ONLY, max_age_s=3)},
+        {"idempotency_key": "k"},
         {"provider_options": {"p": RICH.provider_options["p"]}},
     ],
 )

@@ -184,7 +184,16 @@ BAD: dict[str, tuple[dict[str, object], list[str]]] = {
         {"response_cache": ResponseCachePolicy(scope="é" * 129)},
         ["response_cache.scope"],
     ),
+    "a key too long": ({"idempotency_key": "k" * 257}, ["idempotency_key"]),
+    "a key with a space": ({"idempotency_key": "a b"}, ["idempotency_key"]),
+    "a key that is not ASCII": ({"idempotency_key": "\u00e9"}, ["idempotency_key"]),
+    "a key with a line break": ({"idempotency_key": "k\n"}, ["idempotency_key"]),
 }
+
+
+@pytest.mark.parametrize("key", ["", "k", "!~" * 128, "0b1f-6c/2:x"])
+def test_a_key_is_any_visible_ascii(key: str) -> None:
+    assert wrong(idempotency_key=key) == []
 
 
 @pytest.mark.parametrize(("changes", "paths"), BAD.values(), ids=BAD.keys())

@@ -17,6 +17,7 @@ from domain.services.route_embedding import EmbeddingRouted
 from domain.services.service import Service
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
+from domain.services.stage import open_stage
 from ports.chat_model import ChatModel
 from tests.support.core_model import (
     ANSWER,
@@ -136,3 +137,13 @@ async def test_what_is_read_on_ends_when_the_service_is_told_to(autojump_clock: 
         drains.dismiss(scope)
     assert anyio.current_time() == began_s + 3.0
     assert bugs == []
+
+
+async def test_a_service_that_goes_away_holds_no_answer_from_now_on() -> None:
+    async with open_stage(_never) as stage:
+        Service(Routed({}), EmbeddingRouted({}), None, None, stage).end_by(0.0)
+        assert not stage.holds
+
+
+def _never(error: Exception) -> None:
+    raise error

@@ -5,7 +5,8 @@ import re
 import pytest
 import trio
 
-from entrypoints.grpc.identity import identified
+from domain.model.errors import InvalidRequest
+from entrypoints.grpc.identity import identified, resume_from
 from entrypoints.grpc.transport.call import ServerCall
 from tests.support.core_call import server_call
 
@@ -50,3 +51,19 @@ async def test_a_call_without_an_id_gets_one_of_its_own() -> None:
 
 async def test_the_first_of_several_ids_counts() -> None:
     assert await named(("x-request-id", "one"), ("x-request-id", "two")) == "one"
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"), [("0", 0), ("30", 30), ("007", 7), ("9" * 18, 10**18 - 1)]
+)
+def test_where_to_resume_is_a_number(told: str, seen: int) -> None:
+    assert resume_from((("other", "1"), ("x-resume-from", told))) == seen
+    assert resume_from((("other", told),)) is None
+
+
+@pytest.mark.parametrize(
+    "told", ["", "-1", "+1", "1.0", " 1", "1\n", "x", "\u0661", "9" * 19, b"1"], ids=ascii
+)
+def test_where_to_resume_is_nothing_else(told: str | bytes) -> None:
+    with pytest.raises(InvalidRequest, match="x-resume-from: must be the `sequence`"):
+        resume_from((("x-resume-from", told),))

@@ -95,7 +95,9 @@ def test_every_field_arrives() -> None:
                 ttl=Duration(seconds=3),
                 max_age=Duration(),
                 scope="s",
+                coalesce=True,
             ),
+            idempotency_key="k",
             labels={"team": "search"},
             end_user="u",
             unsupported_params=pb.UNSUPPORTED_PARAM_POLICY_WARN_AND_DROP,
@@ -127,8 +129,9 @@ def test_every_field_arrives() -> None:
         timeouts=Timeouts(first_token_s=1.5, idle_s=2.0),
         on_disconnect=OnDisconnect.DRAIN,
         response_cache=ResponseCachePolicy(
-            mode=CacheMode.WRITE_ONLY, ttl_s=3.0, max_age_s=0.0, scope="s"
+            mode=CacheMode.WRITE_ONLY, ttl_s=3.0, max_age_s=0.0, scope="s", coalesce=True
         ),
+        idempotency_key="k",
         labels={"team": "search"},
         end_user="u",
         unsupported_params=UnsupportedParams.WARN_AND_DROP,
@@ -161,6 +164,7 @@ def test_no_field_of_the_request_is_forgotten() -> None:
         ),
         "timeouts": pb.LLMRequest(timeouts=pb.TimeoutPolicy(idle=Duration())),
         "response_cache": pb.LLMRequest(response_cache=pb.ResponseCachePolicy()),
+        "idempotency_key": pb.LLMRequest(idempotency_key="k"),
         "labels": pb.LLMRequest(labels={"a": "b"}),
         "end_user": pb.LLMRequest(end_user="u"),
         "unsupported_params": pb.LLMRequest(

@@ -1,0 +1,86 @@
+"""The same call, in flight more than once, is made once.
+
+Laws: only calls of one caller, in one scope, for the same request, delivered the same way, share; and only if
+all of them ask for it. The first is the one whose attempt it is; what the others hear costs them nothing. For
+all else see `broadcast`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio.lowlevel
+import attrs
+
+from domain.model.call import ChatCall
+from domain.model.events import ChatEvent
+from domain.model.response_cache import CacheStatus, ResponseCachePolicy
+from domain.policy.keeping import JOINED, fit
+from domain.policy.replay_buffer import ReplayBuffer
+from domain.services.broadcast import Broadcast
+from domain.services.hearing import Hearing, Rules
+from domain.services.signed import Sign
+from domain.services.stage import Stage
+from ports.chat_model import ChatModel
+
+Key = tuple[object, ...]
+_Opened = AbstractAsyncContextManager[AsyncIterator[ChatEvent], bool | None]
+_AS_IT_IS: Rules = {}
+
+
+@attrs.frozen(eq=False)
+class Coalesced:
+    """A model that is asked once for what several ask at the same time.
+
+    Attributes:
+        sign: Gives the digest of a call.
+        stage: Where shared answers are played; whoever opened it closes it.
+        buffer_bytes: What is kept of each for slower and later callers.
+        with_tools: Whether answers to calls that offer tools are shared too.
+    """
+
+    inner: ChatModel
+    sign: Sign
+    stage: Stage
+    buffer_bytes: int
+    with_tools: bool = False
+    _flying: dict[Key, Broadcast] = attrs.field(factory=dict, init=False)
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer."""
+        policy = call.request.response_cache
+        if policy is None or not policy.coalesce or not fit(call.request, self.with_tools):
+            return self.inner.stream(call)
+        return self._shared(call, policy)
+
+    @asynccontextmanager
+    async def _shared(
+        self, call: ChatCall, policy: ResponseCachePolicy
+    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        # A call that is over before it began does nothing.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        # A streamed answer that came whole would come late; what is written is the first one's to say.
+        key = (self.sign(call), call.delivery, policy.mode.writes, policy.ttl_s)
+        answer = self._flying.get(key)
+        if answer is not None and answer.open:
+            call.ledger.cache_status = CacheStatus.COALESCED
+            opened: _Opened = Hearing(answer, call.ledger, JOINED)
+        elif (answer := self.stage.playing(call)) is not None:
+            # It is played under its idempotency key already, to more than its caller from now on.
+            self._offer(key, answer)
+            opened = self.inner.stream(call)
+        else:
+            answer = Broadcast(self.inner, call, ReplayBuffer(self.buffer_bytes), [])
+            self._offer(key, answer)
+            self.stage.play(answer)
+            opened = Hearing(answer, call.ledger, _AS_IT_IS)
+        async with opened as events:
+            yield events
+
+    def _offer(self, key: Key, answer: Broadcast) -> None:
+        def ended(answer: Broadcast) -> None:
+            # A later one may have taken its place.
+            if self._flying.get(key) is answer:
+                del self._flying[key]
+
+        self._flying[key] = answer
+        answer.endings.append(ended)
