@@ -4,9 +4,10 @@
 
 At the bottom is a model whose answer is ready. The layers stand in the order of `entrypoints.stacking`; each
 row is a stack that ends there, and says what it costs and what its topmost layer adds to the row above
-(`Timed`, which only models without patience of their own get, is beside the others: both are on the model
-alone). Chunks are measured as the difference between a long stream and a short one. It is the processor's
-time, of one task on one core; rounds are short and many, so that a neighbour's bad moment is one round's.
+(`Timed`, which only models without patience of their own get, and what calls ask for that are given again,
+shared or made once are beside the others: all are on the model alone). Chunks are the difference
+between a long stream and a short one. It is the time of one task on one core; rounds are short and
+many, so that a neighbour's bad moment is one round's.
 """
 
 import argparse
@@ -23,21 +24,30 @@ import trio
 
 from adapters.http.events import Given
 from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
+from adapters.storage.memory_response_cache import MemoryResponseCache
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from domain.model.call import ChatCall, Delivery
 from domain.model.caller import ANONYMOUS, Caller, CallerLimits
+from domain.model.chat import ChatRequest
 from domain.model.events import ChatEvent, TextDelta
 from domain.model.model_info import Feature, ModelInfo
+from domain.model.response_cache import CacheMode, ResponseCachePolicy
 from domain.policy.admission import LimitTable
 from domain.services.admission import Admission, Admitted
 from domain.services.attempts import UNPRICED
 from domain.services.capable import Capable
+from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
+from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
+from domain.services.keybook import Keybook, KeyBounds
+from domain.services.recalled import Keeping, Kept, Recalled
 from domain.services.route import Routed
 from domain.services.service import Service
 from domain.services.settle import Settled
+from domain.services.signed import Signer
 from domain.services.stacked import Stacked
+from domain.services.stage import Stage, open_stage
 from entrypoints.compose import media_source
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.answers import StreamWriter, response_pb
@@ -62,7 +72,13 @@ REQUEST = request_of(MESSAGE)
 SHORT = 16
 """Chunks of the stream that a long one is compared with."""
 ALONE = "the model alone"
-BESIDE = frozenset({"Timed"})
+UNASKED, LOOKED_UP, SHARED, KEYED = (
+    "given again, shared, made once: not asked for",
+    "looked for, and not there",
+    "shared by those in flight",
+    "looked for, shared and under a key",
+)
+BESIDE = frozenset({"Timed", UNASKED, LOOKED_UP, SHARED, KEYED})
 """Layers that the next one does not stand on."""
 Asked: TypeAlias = Callable[[Delivery], Awaitable[None]]
 _INFO = ModelInfo(provider="upstream", model="model", features=frozenset(Feature))
@@ -96,7 +112,7 @@ class Ready:
 _PIECE = TextDelta("some words ")
 
 
-def stacks(bottom: Ready) -> Mapping[str, Asked]:
+def stacks(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
     """Return the stacks, from the model alone to the whole way."""
     admission = Admission(
         table=LimitTable(), limiter=MemoryLimiter(NothingSpent()), prices=UNPRICED
@@ -111,6 +127,7 @@ def stacks(bottom: Ready) -> Mapping[str, Asked]:
     return {
         ALONE: _drained(bottom),
         "Timed": _drained(Timed(bottom)),
+        **_once(bottom, stage),
         "Settled, record in memory": _drained(settled),
         "Inlined, nothing to fetch": _drained(inlined),
         "Admitted, no limits": _drained(admitted),
@@ -123,13 +140,30 @@ def stacks(bottom: Ready) -> Mapping[str, Asked]:
     }
 
 
-def _call(delivery: Delivery, caller: Caller) -> ChatCall:
-    return ChatCall(request=REQUEST, caller=caller, request_id="call-1", delivery=delivery)
+def _once(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
+    sign, keeping = Signer({}), Keeping(cache=MemoryResponseCache(2**20))
+    shared = Coalesced(Kept(bottom, keeping, sign), sign, stage, 2**20)
+    # Nothing is kept under the key, so that it is free for the next call.
+    book = Keybook(KeyBounds(max_keys=0), stage)
+    model = Idempotent(Recalled(shared, keeping, sign), sign, book)
+    looks = ResponseCachePolicy(mode=CacheMode.READ_ONLY)
+    both = attrs.evolve(looks, coalesce=True)
+    asked = {
+        UNASKED: REQUEST,
+        LOOKED_UP: attrs.evolve(REQUEST, response_cache=looks),
+        SHARED: attrs.evolve(REQUEST, response_cache=ResponseCachePolicy(coalesce=True)),
+        KEYED: attrs.evolve(REQUEST, response_cache=both, idempotency_key="key"),
+    }
+    return {name: _drained(model, request=request) for name, request in asked.items()}
 
 
-def _drained(model: ChatModel, caller: Caller = ANONYMOUS) -> Asked:
+def _call(delivery: Delivery, caller: Caller, request: ChatRequest = REQUEST) -> ChatCall:
+    return ChatCall(request=request, caller=caller, request_id="call-1", delivery=delivery)
+
+
+def _drained(model: ChatModel, caller: Caller = ANONYMOUS, request: ChatRequest = REQUEST) -> Asked:
     async def ask(delivery: Delivery) -> None:
-        async with model.stream(_call(delivery, caller)) as events:
+        async with model.stream(_call(delivery, caller, request)) as events:
             async for _ in events:
                 pass
 
@@ -167,11 +201,20 @@ _SENT = MESSAGE.SerializeToString()
 
 async def measure(rounds: int, calls: int, chunks: int) -> Figures:
     """Ask every stack in turn; the first round, which warms up, does not count."""
+    async with open_stage(_never) as stage:
+        return await _measured(stage, rounds, calls, chunks)
+
+
+def _never(error: Exception) -> None:
+    raise error
+
+
+async def _measured(stage: Stage, rounds: int, calls: int, chunks: int) -> Figures:
     figures = Figures()
     bottom = Ready()
     for turn in range(rounds + 1):
         below = Cost(0.0, 0.0)
-        for name, ask in stacks(bottom).items():
+        for name, ask in stacks(bottom, stage).items():
             cost = await _cost(bottom, ask, calls, chunks)
             if turn:
                 found = {
