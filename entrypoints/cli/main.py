@@ -4,6 +4,7 @@ Whatever a command needs is imported when it runs, so that `--help` is quick.
 """
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -21,6 +22,9 @@ from entrypoints.cli.endings import (
     without_users,
 )
 
+_COLLECTION = (50_000, 20, 50)
+"""When the garbage collector looks: seldom, for nearly all that a call makes dies without it. With Python's
+own 700, 10, 10, which suit small programs, it takes an eighth of a call."""
 _LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -68,6 +72,7 @@ def log_level() -> str:
 
 
 def _command(arguments: Sequence[str] | None) -> int:
+    gc.set_threshold(*_COLLECTION)
     asked = parser().parse_args(arguments)
     log_level()
     command: Callable[[argparse.Namespace], int] = import_module(asked.module).command

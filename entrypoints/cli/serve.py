@@ -6,6 +6,7 @@ them. SIGHUP reloads what can be reloaded.
 """
 
 import argparse
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,6 +109,8 @@ async def _serve(
                     service.end_by,  # noqa: ASYNC111
                     settings.grpc.drain_grace_s,
                 )
+                # What is there now stays: the garbage collector need not look at it again.
+                gc.freeze()
                 with _told_in(asked.address_file, f"{address}\n"):
                     logger.bind(address=str(address)).info("serving")
                     await draining.wait()

@@ -20,7 +20,7 @@ from purerpc import StatusCode
 from domain.model.errors import ChatError, ErrorReason, InvalidRequest, LimitExceeded
 from domain.model.usage import Attempt
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from entrypoints.grpc.translate.answers import attempt_pb, duration_pb, usage_pb
+from entrypoints.grpc.translate.answers import attempt_pb, counts_pb, duration_pb
 from entrypoints.grpc.transport.dispatch import CallStatus
 
 DOMAIN = "llmservice"
@@ -148,8 +148,8 @@ def _details(failure: Failure) -> list[Message]:
         latest = _fitting(
             (attempt_pb(each) for each in reversed(failure.attempts)), _MAX_ATTEMPTS_BYTES
         )
-        usage = attrs.evolve(failure.attempts[-1].usage, raw=None)
-        details.append(pb.FailureUsage(usage=usage_pb(usage), attempts=reversed(latest)))
+        usage = counts_pb(failure.attempts[-1].usage)
+        details.append(pb.FailureUsage(usage=usage, attempts=reversed(latest)))
     return details
 
 

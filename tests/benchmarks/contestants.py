@@ -1,4 +1,4 @@
-"""Who is measured by `service`: our server with everything on, with nothing, and the provider itself."""
+"""Who is measured by `service`: our server with everything on, with nothing; the floor; the provider."""
 
 import hashlib
 import json
@@ -85,25 +85,41 @@ def ours(
     config.write_text(_settings(sections.replace("FOLDER", str(folder)), upstream))
     words = [sys.executable, "-m", "entrypoints.cli.main", "serve"]
     words += ["--config", str(config), "--address-file", str(address)]
-    metadata = ((b"authorization", f"Bearer {TOKEN}".encode()),)
     with pinned(words, core, folder / "server.log") as running:
         port = int(running.line_of(address).rpartition(":")[2])
+        yield Contestant(name, asked_over_grpc(port), running)
 
-        def ask(kind: str, at_once: int, seconds: float, meanwhile: Meanwhile) -> Counted:
-            connections = _CONNECTIONS.get(at_once, -(-at_once // _PER_CONNECTION))
-            method = "Invoke" if kind == "whole" else "InvokeStream"
-            return grpc_load.load(
-                port,
-                f"/llmservice.v1.LLMService/{method}",
-                question(kind),
-                connections=connections,
-                calls=at_once // connections,
-                seconds=seconds,
-                metadata=metadata,
-                meanwhile=meanwhile,
-            )
 
-        yield Contestant(name, ask, running)
+@contextmanager
+def floor(upstream: Upstream, core: int, folder: Path) -> Iterator[Contestant]:
+    """Have the least that a gateway can be run; see `tests.benchmarks.floor`."""
+    folder.mkdir()
+    address = folder / "address"
+    words = [sys.executable, "-m", "tests.benchmarks.floor", upstream.port, address]
+    with pinned(words, core, folder / "server.log") as running:
+        port = int(running.line_of(address).rpartition(":")[2])
+        yield Contestant("floor", asked_over_grpc(port), running)
+
+
+def asked_over_grpc(port: int) -> Ask:
+    """Return how to ask a server of our protocol, at `port` on the loopback."""
+    metadata = ((b"authorization", f"Bearer {TOKEN}".encode()),)
+
+    def ask(kind: str, at_once: int, seconds: float, meanwhile: Meanwhile) -> Counted:
+        connections = _CONNECTIONS.get(at_once, -(-at_once // _PER_CONNECTION))
+        method = "Invoke" if kind == "whole" else "InvokeStream"
+        return grpc_load.load(
+            port,
+            f"/llmservice.v1.LLMService/{method}",
+            question(kind),
+            connections=connections,
+            calls=at_once // connections,
+            seconds=seconds,
+            metadata=metadata,
+            meanwhile=meanwhile,
+        )
+
+    return ask
 
 
 def question(provider: str) -> bytes:

@@ -2,11 +2,12 @@
 
     just bench service [--rounds N] [--seconds S] [--peers] [--json FILE]
 
-The server is measured with everything on (authentication, limits, budget, prices, the record in SQLite) and
-with nothing, beside the provider asked directly and, with --peers, LiteLLM's proxy and Portkey's gateway. All
-of them run at once, and are asked in turn, so that what else the machine does hits all alike. Generator and
-provider share the other core: the row `direct` says what they can do. A server that answers so fast that
-they are the slower ones shows in its processor time a call, which counts.
+The server is measured with everything on (authentication, limits, budget, prices, the record in SQLite)
+and with nothing, beside the floor (the least that a gateway made of our parts can cost, without any of
+what ours does), the provider asked directly and, with --peers, LiteLLM's proxy and Portkey's gateway. All
+of them run at once, and are asked in turn, so that what else the machine does hits all alike. Generator
+and provider share the other core: the row `direct` says what they can do. A server that answers so fast
+that they are the slower ones shows in its processor time a call, which counts.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from time import perf_counter
 
 import attrs
 
-from tests.benchmarks.contestants import EVERYTHING, NOTHING, Contestant, direct, ours
+from tests.benchmarks.contestants import EVERYTHING, NOTHING, Contestant, direct, floor, ours
 from tests.benchmarks.grpc_load import Counted
 from tests.benchmarks.machine import other_core, subject_core
 from tests.benchmarks.process import profiled
@@ -151,6 +152,7 @@ def contest(names: Sequence[str]) -> Iterator[tuple[Sequence[Contestant], Mappin
         found = [
             stack.enter_context(ours(SUBJECT, EVERYTHING, upstream, mine, folder / "all")),
             stack.enter_context(ours(BARE, NOTHING, upstream, mine, folder / "bare")),
+            stack.enter_context(floor(upstream, mine, folder / "floor")),
             direct(upstream),
         ]
         if names:

@@ -1,6 +1,8 @@
 """The codec that a dialect and a catalogue of models make."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 import attrs
 
@@ -16,6 +18,13 @@ from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 
+LookUp: TypeAlias = Callable[[str], ModelInfo | None]
+
+
+def _remembered(look_up: LookUp) -> LookUp:
+    # What is known of a model does not change; the names that callers send have no end.
+    return lru_cache(maxsize=1024)(look_up)
+
 
 @attrs.frozen(kw_only=True)
 class ChatCompletionsCodec:
@@ -28,7 +37,7 @@ class ChatCompletionsCodec:
 
     dialect: Dialect
     listed: Sequence[ModelInfo] = ()
-    look_up: Callable[[str], ModelInfo | None]
+    look_up: LookUp = attrs.field(converter=_remembered)
 
     @property
     def name(self) -> str:

@@ -193,6 +193,15 @@ def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
 
 def usage_pb(usage: Usage) -> pb.Usage:
     """Return `usage`; what is not known stays absent."""
+    said = counts_pb(usage)
+    raw = _struct(usage.raw) if usage.raw else None
+    if raw is not None:
+        said.raw.CopyFrom(raw)
+    return said
+
+
+def counts_pb(usage: Usage) -> pb.Usage:
+    """Return `usage` without the provider's own words."""
     return pb.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -204,7 +213,6 @@ def usage_pb(usage: Usage) -> pb.Usage:
         source=USAGE_SOURCES[usage.source],
         cost_nano_usd=usage.cost_nano_usd,
         price_version=usage.price_version,
-        raw=_struct(usage.raw) if usage.raw else None,
     )
 
 
@@ -218,7 +226,7 @@ def attempt_pb(attempt: Attempt) -> pb.Attempt:
         outcome=OUTCOMES[attempt.outcome],
         upstream_status=attempt.upstream_status,
         upstream_request_id=attempt.upstream_request_id,
-        usage=usage_pb(attrs.evolve(attempt.usage, raw=None)),
+        usage=counts_pb(attempt.usage),
         # Most calls do not wait, and need not say so.
         queued=duration_pb(attempt.queued_s) if attempt.queued_s else None,
         first_token=None if attempt.first_token_s is None else duration_pb(attempt.first_token_s),
