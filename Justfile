@@ -13,7 +13,8 @@ covering := "tests/unit/domain tests/contract tests/unit/entrypoints/live tests/
 async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
 compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis"
 llmock_lock := "tests/tools/llmock.lock"
-compile_llmock := bin / "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --group llmock --output-file" + " " + llmock_lock
+deploy_lock := "tests/tools/deploy.lock"
+compile_group := bin / "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --group"
 
 export PATH := justfile_directory() / bin + ":" + env("PATH", "/usr/bin:/bin")
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
@@ -64,11 +65,18 @@ default:
 
 # Set up the mock of the providers that some tests talk to, in .llmock; some seconds, once
 [group('verify')]
-llmock:
-    cmp -s {{ llmock_lock }} .llmock/lock || { \
-        rm -rf .llmock && {{ bin }}/uv venv --quiet --python {{ bin }}/python .llmock \
-        && {{ bin }}/uv pip install --quiet --python .llmock/bin/python --require-hashes --no-deps -r {{ llmock_lock }} \
-        && cp {{ llmock_lock }} .llmock/lock; }
+llmock: (beside ".llmock" llmock_lock)
+
+# Set up what checks the image, the chart and the pipelines, in .deploy; half a minute, once
+[group('verify')]
+deploy-tools: (beside ".deploy" deploy_lock)
+
+[private]
+beside environment lock:
+    cmp -s {{ lock }} {{ environment }}/lock || { \
+        rm -rf {{ environment }} && {{ bin }}/uv venv --quiet --python {{ bin }}/python {{ environment }} \
+        && {{ bin }}/uv pip install --quiet --python {{ environment }}/bin/python --require-hashes --no-deps -r {{ lock }} \
+        && cp {{ lock }} {{ environment }}/lock; }
 
 # Hold the core, the wire, the codecs and the prices at every branch, by tests without chance; half a minute
 [group('verify')]
@@ -125,7 +133,8 @@ proto:
 lock *OPTIONS:
     {{ compile }} --group dev --output-file requirements.lock "$@"
     {{ compile }} --constraint requirements.lock --output-file requirements-runtime.lock "$@"
-    {{ compile_llmock }} "$@"
+    {{ compile_group }} llmock --output-file {{ llmock_lock }} "$@"
+    {{ compile_group }} deploy --output-file {{ deploy_lock }} "$@"
     "{{ just_executable() }}" --justfile "{{ justfile() }}" lock-check
 
 # Check offline that the lock files answer pyproject.toml, with hashes and no addresses
@@ -170,11 +179,12 @@ lock-check:
     project = asked["project"]
     extras = project["optional-dependencies"]
     run_time = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
-    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock", "{{ llmock_lock }}")}
+    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock", "{{ llmock_lock }}", "{{ deploy_lock }}")}
     everything = [*run_time, *group("dev"), *asked["build-system"]["requires"]]
     answers("requirements.lock", everything)
     answers("requirements-runtime.lock", run_time)
     answers("{{ llmock_lock }}", group("llmock"))
+    answers("{{ deploy_lock }}", group("deploy"))
     for name, versions in locks["requirements-runtime.lock"].items():
         if versions != locks["requirements.lock"].get(name):
             wrong.append(f"requirements-runtime.lock has another version of {name}: run `just lock`")
@@ -185,6 +195,16 @@ lock-check:
 [group('change')]
 build:
     {{ bin }}/python -m hatchling build --target wheel
+
+# Bring up the service, PostgreSQL, Redis, Prometheus and Grafana with Docker's compose, on this machine alone
+[group('use')]
+@up:
+    exec deploy/compose/up.sh
+
+# Stop what `just up` started; what is stored stays
+[group('use')]
+down:
+    docker compose --file deploy/compose/compose.yaml --profile traces down
 
 # Build the image's tree in a fresh Debian root and start it there, read-only and not as root; needs root and debootstrap
 [group('change')]
