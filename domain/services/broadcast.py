@@ -122,8 +122,9 @@ class Broadcast:
         if self.held:
             self.held, self._until_s = False, -math.inf
             self.call.ledger.overdue = None
-        # What is below plans its waits by it.
-        self._until_s = self._scope.deadline = max(self._until_s, deadline_s)
+        if deadline_s > self._until_s:
+            # What is below plans its waits by it.
+            self._until_s = self._scope.deadline = deadline_s
 
     async def left(self, ledger: Ledger, start_s: float, deadline_s: float) -> None:
         """Have one listener less, which came at `start_s`.

@@ -1,10 +1,14 @@
 """The room in which shared answers are played.
 
-Whoever opens it owns the tasks in it: what is still played when the block is left is cancelled.
+Whoever opens it owns the tasks in it: what is still played when the block is left is cancelled. A task that
+has played an answer waits for the next one, because to start one costs as much as all the rest of sharing.
+Tasks have the context (`contextvars`) of whoever opened the stage: an answer for several is in no caller's.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 import anyio
@@ -13,6 +17,9 @@ import attrs
 from domain.model.call import ChatCall
 from domain.services.broadcast import Broadcast
 from domain.services.groups import only_error_as_itself
+
+IDLE = 64
+"""Tasks that wait for the next answer, at most."""
 
 
 @attrs.define(eq=False)
@@ -28,23 +35,43 @@ class Stage:
     spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], object]
     tell: Callable[[Exception], None]
     holds: bool = True
+    _context: Context = attrs.field(factory=copy_context)
     _playing: dict[int, Broadcast] = attrs.field(factory=dict)
+    _idle: list["_Turn"] = attrs.field(factory=list)
 
     def play(self, answer: Broadcast) -> None:
         """Begin to play `answer`, whose first listener is about to come."""
         # A call has one ledger, and what is derived from it has the same.
-        name = id(answer.call.ledger)
-        self._playing[name] = answer
+        self._playing[id(answer.call.ledger)] = answer
+        if self._idle:
+            self._idle.pop().call(answer)
+        else:
+            self._context.run(self.spawn, partial(self._perform, _Turn(answer)))
 
-        async def played() -> None:
-            try:
-                await answer.play()
-            finally:
-                del self._playing[name]
-            if answer.unheard is not None:
-                self.tell(answer.unheard)
+    async def _perform(self, turn: "_Turn") -> None:
+        while turn.answer is not None:
+            await self._play(turn.answer)
+            # A new one, so that nothing is kept of what was played.
+            turn = _Turn()
+            if len(self._idle) < IDLE:
+                self._idle.append(turn)
+                await self._given(turn)
 
-        self.spawn(played)
+    async def _play(self, answer: Broadcast) -> None:
+        try:
+            await answer.play()
+        finally:
+            del self._playing[id(answer.call.ledger)]
+        if answer.unheard is not None:
+            self.tell(answer.unheard)
+
+    async def _given(self, turn: "_Turn") -> None:
+        try:
+            await turn.given.wait()
+        finally:
+            if turn.answer is None:
+                # It is cancelled, and plays nothing any more.
+                self._idle.remove(turn)
 
     def playing(self, call: ChatCall) -> Broadcast | None:
         """Return the answer that is played to `call`, if there is one already."""
@@ -60,6 +87,19 @@ class Stage:
         """Have the records of all that is still played say that the service goes away."""
         for answer in self._playing.values():
             answer.call.ledger.drained = True
+
+
+@attrs.define(eq=False)
+class _Turn:
+    """What a task plays next, once it is given."""
+
+    answer: Broadcast | None = None
+    given: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def call(self, answer: Broadcast) -> None:
+        """Give it to the task that waits for it."""
+        self.answer = answer
+        self.given.set()
 
 
 @asynccontextmanager
