@@ -58,6 +58,11 @@ default:
 @check *ARGS:
     exec {{ bin }}/llmservice check "$@"
 
+# Try the service against providers that fail in every way; ten seconds
+[group('verify')]
+@faults *ARGS:
+    exec {{ bin }}/llmservice faults "$@"
+
 # Run the tests; arguments go to pytest
 [group('verify')]
 @test *ARGS:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 from loguru import logger
 
 from adapters.http.media import HttpMedia
@@ -58,6 +59,7 @@ async def open_service(
     *,
     environment: Mapping[str, str] = os.environ,
     account: Account | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
     progress: Callable[[str], None] = _silent,
 ) -> AsyncIterator[Service]:
     """Open the whole service, for use in this process.
@@ -66,6 +68,8 @@ async def open_service(
         settings: What is configured.
         environment: Holds the providers' keys.
         account: Keeps the records, and knows what budgets are spent; ``None``: what the settings say. Whoever
+            opened it closes it.
+        transport: The way to the providers; ``None``: over the network, as the environment says. Whoever
             opened it closes it.
         progress: Told in a sentence what takes long, and which provider is missing what; may be
             called from another thread.
@@ -86,9 +90,9 @@ async def open_service(
             opened = open_account(settings.account, environment, progress)
             account = await stack.enter_async_context(opened)
         log = account.log
-        transport = await stack.enter_async_context(
-            open_transport(proxies=proxies_from_environment())
-        )
+        if transport is None:
+            opened_way = open_transport(proxies=proxies_from_environment())
+            transport = await stack.enter_async_context(opened_way)
         limiter = await stack.enter_async_context(
             open_limiter(settings.limits, environment, progress, account.spending)
         )

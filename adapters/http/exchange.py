@@ -17,7 +17,7 @@ from adapters.http.translation import OPENING, READING
 from adapters.http.transport.asking import ask
 from adapters.http.upstream import Upstream
 from adapters.wire.codec import ResponseHead, WireRequest
-from adapters.wire.failures import protocol_error
+from adapters.wire.failures import protocol_error, wrong_address
 from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.policy.patience import Patience
 
@@ -110,7 +110,7 @@ class Exchange:
         dated = ResponseHead(head.status, {"date": formatdate(usegmt=True), **head.headers})
         # Before the codec cuts its message short, or part of our secret might be left.
         shown = self.endpoint.scrubbed(dated, await _beginning(upstream))
-        raise self.endpoint.discreet(meaning(*shown))
+        raise self.endpoint.discreet(wrong_address(*shown) or meaning(*shown))
 
     async def _body(self, upstream: Upstream) -> bytes:
         parts: list[bytes] = []

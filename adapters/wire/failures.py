@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
+from adapters.wire.codec import ResponseHead
+from adapters.wire.lookup import json_of
 from domain.model.errors import ChatError, ErrorReason, ProviderFailure
 from domain.model.events import ChatEvent
 
@@ -16,6 +18,9 @@ MAX_RETRY_AFTER_S = 86_400.0
 """What a provider asks for beyond this is taken as this. How long is worth waiting is a matter of policy."""
 HIDDEN = "[hidden]"
 """What stands where a secret stood."""
+_NOT_FOUND = frozenset({404, 405})
+_NOBODY: Sequence[object] = (None, {"detail": "Not Found"}, {"detail": "Method Not Allowed"})
+"""What servers say of addresses that they do not have: no JSON, or FastAPI's."""
 _CUT = "…"
 """Ends what was cut."""
 
@@ -29,12 +34,37 @@ def protocol_error(problem: str, *, upstream_status: int | None = None) -> Provi
     )
 
 
+def no_answer(body: bytes, problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
+    """Return the failure of a `body` that holds nothing of the protocol, for lack of what `problem` says."""
+    if body.lstrip().startswith(b"<"):
+        problem = "it is a page for browsers, so its base_url may be wrong"
+    return protocol_error(problem, upstream_status=upstream_status)
+
+
 def truncated(problem: str, *, upstream_status: int | None = None) -> ProviderFailure:
     """Return the failure of an answer that broke off."""
     return ProviderFailure(
         f"the provider's answer broke off: {problem}",
         ErrorReason.PROVIDER_STREAM_TRUNCATED,
         upstream_status=upstream_status,
+    )
+
+
+def wrong_address(head: ResponseHead, body: bytes) -> ProviderFailure | None:
+    """Return the failure of an answer that nobody gave who speaks the protocol; None: it is the provider's.
+
+    A provider says what it does not find, for example a model, as JSON of its own.
+    """
+    if head.status not in _NOT_FOUND or json_of(body) not in _NOBODY:
+        return None
+    text = body.decode(errors="replace").strip()
+    said = f", {text}" if text and not text.startswith(("<", "{")) else ""
+    return ProviderFailure(
+        presentable(f"nothing of the provider's is at this address (status {head.status}{said})")
+        + ": its base_url may be wrong",
+        ErrorReason.PROVIDER_PROTOCOL_ERROR,
+        retryable=False,
+        upstream_status=head.status,
     )
 
 

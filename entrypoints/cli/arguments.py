@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_chat, _add_models, add_usage, add_keys, _add_check):
+    for add in (_add_serve, _add_chat, _add_models, add_usage, add_keys, _add_check, _add_faults):
         add(commands)
     return top
 
@@ -133,3 +133,31 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     check.add_argument("--json", action="store_true", help="with --live: one provider per line")
     add_health(check)
+
+
+def _add_faults(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    faults = add_command(
+        commands,
+        "faults",
+        "try the service against providers that fail",
+        "Runs the service on this machine against scripted providers that fail in every way there is, over\n"
+        "real sockets: from a gRPC client to the provider's bytes and back. Prints what must come of each\n"
+        "fault and what came, with the attempts that the client was told of and the records in the account.\n"
+        "Nobody else is asked, nothing is spent and nothing is left behind. Exit code 1: a row differs.",
+        "  llmservice faults\n  llmservice faults --list\n"
+        "  llmservice faults --provider gemini --delivery streamed\n"
+        "  llmservice faults --fault cut_in_json --json | jq -r .got",
+    )
+    faults.add_argument(
+        "--provider",
+        metavar="P",
+        action="append",
+        default=[],
+        help="only this one; may be repeated",
+    )
+    faults.add_argument(
+        "--fault", metavar="F", action="append", default=[], help="only this one; may be repeated"
+    )
+    faults.add_argument("--delivery", choices=("streamed", "whole"), help="only this one")
+    faults.add_argument("--list", action="store_true", help="say which faults there are, and end")
+    faults.add_argument("--json", action="store_true", help="one row per line")

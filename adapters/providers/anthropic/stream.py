@@ -15,7 +15,7 @@ import attrs
 from adapters.providers.anthropic.answer import Answer
 from adapters.providers.anthropic.failure import failure_in_answer
 from adapters.providers.anthropic.whole import whole_value
-from adapters.wire.failures import protocol_error, truncated
+from adapters.wire.failures import no_answer, protocol_error, truncated
 from adapters.wire.lookup import json_of, object_in
 from adapters.wire.sse import ServerSentEvent, SseParser
 from domain.model.errors import ChatError
@@ -62,9 +62,15 @@ class AnthropicDecoder:
             raise truncated("it has no message_stop", upstream_status=status)
         stray = json_of(self._sse.stray)
         if not isinstance(stray, dict):
-            raise truncated("it has not begun", upstream_status=status)
+            raise self._not_begun()
         # An error, or a whole answer nobody asked for, in place of a stream.
         yield from whole_value(self._answer, stray)
+
+    def _not_begun(self) -> ChatError:
+        status, stray = self._answer.head.status, self._sse.stray
+        if any(field.startswith(stray) for field in _FIELDS):
+            return truncated("it has not begun", upstream_status=status)
+        return no_answer(stray, "it is no event stream", upstream_status=status)
 
     def _events(self, event: ServerSentEvent) -> Sequence[ChatEvent]:
         value = json_of(event.data)
@@ -122,6 +128,8 @@ class AnthropicDecoder:
         )
 
 
+_FIELDS = (b"event", b"data")
+"""What a line of the stream begins with."""
 _MOST_PARTS = 2**24
 """Nobody sends more, and the wire could not count them."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.providers.anthropic.answer import Answer
 from adapters.providers.anthropic.failure import failure_in_answer
-from adapters.wire.failures import failed_after, protocol_error
+from adapters.wire.failures import failed_after, no_answer, protocol_error
 from adapters.wire.lookup import json_of, object_in
 from domain.model.events import ChatEvent
 
@@ -20,7 +20,10 @@ def whole(answer: Answer, body: bytes) -> Iterable[ChatEvent]:
     Raises:
         ChatError: It holds an error, or makes no sense.
     """
-    return whole_value(answer, json_of(body))
+    value = json_of(body)
+    if value is None:
+        raise no_answer(body, "it is not JSON", upstream_status=answer.head.status)
+    return whole_value(answer, value)
 
 
 def whole_value(answer: Answer, value: Any) -> Iterable[ChatEvent]:

@@ -17,7 +17,7 @@ from adapters.providers.chat_completions.answer import Answer
 from adapters.providers.chat_completions.failure import failure_in_answer
 from adapters.providers.chat_completions.usage import usage_of
 from adapters.providers.chat_completions.whole import whole_value
-from adapters.wire.failures import failed_after, protocol_error, truncated
+from adapters.wire.failures import failed_after, no_answer, protocol_error, truncated
 from adapters.wire.lookup import json_of
 from adapters.wire.sse import ServerSentEvent, SseParser
 from domain.model.errors import ChatError
@@ -85,7 +85,9 @@ class ChatCompletionsDecoder:
             raise truncated("it gave no reason to stop", upstream_status=answer.head.status)
         if isinstance(value, dict) and value.get("choices"):
             return whole_value(answer.call, answer.dialect, answer.head, value)
-        raise protocol_error("it is no event stream", upstream_status=answer.head.status)
+        raise no_answer(
+            self._sse.stray, "it is no event stream", upstream_status=answer.head.status
+        )
 
     def _event(self, event: ServerSentEvent, out: list[ChatEvent]) -> None:
         chunk = json_of(event.data)

@@ -5,14 +5,13 @@ counts. What a failed answer says that it cost is told before its failure.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from adapters.providers.chat_completions.answer import Answer
 from adapters.providers.chat_completions.dialect import Dialect
 from adapters.providers.chat_completions.failure import failure_in_answer
 from adapters.providers.chat_completions.usage import usage_of
 from adapters.wire.codec import ResponseHead
-from adapters.wire.failures import failed_after, protocol_error
+from adapters.wire.failures import failed_after, no_answer, protocol_error
 from adapters.wire.lookup import json_of, object_in, objects_in, text_in
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
@@ -27,15 +26,16 @@ def whole(call: ChatCall, dialect: Dialect, head: ResponseHead, body: bytes) -> 
     Raises:
         ChatError: It holds an error, or makes no sense.
     """
-    return whole_value(call, dialect, head, json_of(body))
+    value = json_of(body)
+    if not isinstance(value, dict):
+        raise no_answer(body, "it is not a JSON object", upstream_status=head.status)
+    return whole_value(call, dialect, head, value)
 
 
 def whole_value(
-    call: ChatCall, dialect: Dialect, head: ResponseHead, value: Any
+    call: ChatCall, dialect: Dialect, head: ResponseHead, value: JsonObject
 ) -> Iterable[ChatEvent]:
     """Return the events of a body that has been parsed; see `whole`."""
-    if not isinstance(value, dict):
-        raise protocol_error("it is not a JSON object", upstream_status=head.status)
     try:
         return _answered(call, dialect, head, value)
     except ChatError as failure:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from adapters.providers.gemini.answer import Answer
-from adapters.wire.failures import protocol_error, truncated
+from adapters.wire.failures import no_answer, protocol_error, truncated
 from adapters.wire.lookup import json_of
 from adapters.wire.sse import SseParser
 from domain.model.events import ChatEvent
@@ -57,6 +57,9 @@ class GeminiDecoder:
         values = [json_of(event.data) for event in self._sse.end()]
         # An error, or in array mode the whole answer, stands in the body as bare JSON.
         stray = self._sse.stray.strip()
+        if stray.startswith(b"<"):
+            page = no_answer(stray, "", upstream_status=answer.head.status)
+            yield answer.fail(page, [])
         if stray.startswith((b"{", b"[")):
             bare = json_of(stray)
             if bare is None:

@@ -6,7 +6,7 @@ Law: what a failed answer says that it cost is told before its failure.
 from collections.abc import Iterable
 
 from adapters.providers.gemini.answer import Answer
-from adapters.wire.failures import failed_after, protocol_error
+from adapters.wire.failures import failed_after, no_answer
 from adapters.wire.lookup import json_of
 from domain.model.events import ChatEvent, UsageReported
 
@@ -22,7 +22,7 @@ def whole(answer: Answer, body: bytes) -> Iterable[ChatEvent]:
     events: list[ChatEvent] = []
     for response in responses:
         if not isinstance(response, dict):
-            raise protocol_error("it is not a JSON object", upstream_status=answer.head.status)
+            raise no_answer(body, "it is not a JSON object", upstream_status=answer.head.status)
         events += answer.read(response)
         if answer.failure is not None:
             break

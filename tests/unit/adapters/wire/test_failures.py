@@ -2,12 +2,14 @@
 
 import pytest
 
+from adapters.wire.codec import ResponseHead
 from adapters.wire.failures import (
     MAX_MESSAGE,
     MAX_RETRY_AFTER_S,
     presentable,
     retry_after_s,
     without_remains,
+    wrong_address,
 )
 
 SUNDAY = "Sun, 22 Nov 2026 17:00:00 GMT"
@@ -60,3 +62,33 @@ def test_what_a_cut_leaves_of_a_secret_is_taken_away(left: int) -> None:
 def test_what_was_not_cut_is_left_alone() -> None:
     assert without_remains("the end is sk", ["sk-12"]) == "the end is sk"
     assert without_remains("nothing of it…", ["sk-12"]) == "nothing of it…"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, b"", "status 404)"),
+        (404, b"<html>Not Found</html>", "status 404)"),
+        (404, b"404 page not found\n", "status 404, 404 page not found)"),
+        (404, b'{"detail":"Not Found"}', "status 404)"),
+        (405, b'{"detail":"Method Not Allowed"}', "status 405)"),
+    ],
+)
+def test_where_nobody_speaks_the_protocol_the_address_is_wrong(
+    status: int, body: bytes, said: str
+) -> None:
+    error = wrong_address(ResponseHead(status, {}), body)
+    assert error is not None
+    assert (error.reason.name, error.retryable) == ("PROVIDER_PROTOCOL_ERROR", False)
+    assert error.upstream_status == status
+    assert error.message == (
+        f"nothing of the provider's is at this address ({said}: its base_url may be wrong"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b'{"error":{"code":"model_not_found"}}'), (400, b""), (500, b"<html>"), (404, b"[]")],
+)
+def test_what_a_provider_says_itself_is_not_about_the_address(status: int, body: bytes) -> None:
+    assert wrong_address(ResponseHead(status, {}), body) is None

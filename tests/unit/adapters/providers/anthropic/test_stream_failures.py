@@ -58,7 +58,7 @@ def test_an_end_without_message_stop_is_a_truncation(until: int) -> None:
     assert error.upstream_status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"\n\n", b": hello\n\n", b"<html>", b"event: message_start"])
+@pytest.mark.parametrize("body", [b"", b"\n\n", b": hello\n\n", b"event: message_start"])
 def test_a_body_that_never_began_is_a_truncation(body: bytes) -> None:
     assert failure(body).reason is ErrorReason.PROVIDER_STREAM_TRUNCATED
 
@@ -84,3 +84,14 @@ def test_a_whole_answer_in_place_of_a_stream_is_read() -> None:
         ErrorReason.PROVIDER_OVERLOADED
     )
     assert failure(b'{"ok":true}').reason is ErrorReason.PROVIDER_PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [(b"<html>", "it is a page for browsers"), (b"\xff\xfe", "it is no event stream")],
+)
+def test_a_body_of_something_else_makes_no_sense(body: bytes, problem: str) -> None:
+    error = failure(body)
+    assert error.reason is ErrorReason.PROVIDER_PROTOCOL_ERROR
+    assert problem in error.message
+    assert error.upstream_status == 200

@@ -1,0 +1,61 @@
+"""`llmservice faults`: over real sockets, as a process."""
+
+import json
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from unittest.mock import patch
+
+import attrs
+
+from entrypoints.cli.main import main
+from entrypoints.faults.expectations import EXPECTED
+from entrypoints.faults.rows import Row, rows
+from tests.support.cli_runs import run
+
+TRIED = ("healthy", "status_429_retry_after", "refused", "silent", "cut_in_content", "cut_in_json")
+
+
+def test_what_fails_over_real_sockets_fails_as_it_must() -> None:
+    done = run("faults", "--json", *(f"--fault={each}" for each in TRIED))
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        [f"trying {len(rows(faults=TRIED))} rows", "all 55 rows came out as they must"],
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(each["ok"] for each in found)
+    assert all(each["attempts"] == each["records"] == 1 for each in found)
+    assert {each["retry_after_s"] for each in found if "429" in each["fault"]} == {7.0}
+    assert {each["requests"] for each in found if each["fault"] == "refused"} == {0}
+
+
+def test_a_row_that_differs_is_named_and_ends_with_1() -> None:
+    wrong = [
+        attrs.evolve(row, expected=attrs.evolve(row.expected, attempts=2))
+        for row in rows(["gemini"], ["healthy"])
+    ]
+
+    def chosen(*_: object) -> Sequence[Row]:
+        return wrong
+
+    out, err = StringIO(), StringIO()
+    with (
+        patch("entrypoints.cli.faults.rows", chosen),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        assert main(["faults", "--provider=gemini", "--fault=healthy"]) == 1
+    assert out.getvalue().count("attempts 1, not 2") == 2
+    assert "2 of 2 rows came out otherwise than they must" in err.getvalue()
+
+
+def test_the_faults_are_listed() -> None:
+    done = run("faults", "--list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(EXPECTED)
+
+
+def test_a_fault_that_there_is_not_is_bad_usage() -> None:
+    done = run("faults", "--fault=rain")
+    assert done.returncode == 2
+    assert "--fault 'rain' is not known; there are: healthy, " in done.stderr
