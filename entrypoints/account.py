@@ -11,6 +11,7 @@ import attrs
 from adapters.storage.memory_limiter import NothingSpent
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from adapters.storage.memory_usage_query import MemoryUsageQuery
+from adapters.storage.writing.bounds import WriterStats
 from entrypoints.credentials import VARIABLE
 from entrypoints.settings.account import AccountSettings
 from ports.spending import Spending
@@ -36,12 +37,14 @@ class Account:
         query: Answers questions about them.
         database: Where it is kept; ``None``: in memory.
         spending: Tells what was spent before; an account in memory begins now.
+        stats: Tells what became of the records; ``None``: they are in memory.
     """
 
     log: UsageLog
     query: UsageQuery
     database: "Database | None" = None
     spending: Spending = NothingSpent()
+    stats: Callable[[], WriterStats] | None = None
 
 
 def memory_account(log: MemoryUsageLog) -> Account:
@@ -94,7 +97,7 @@ async def open_account(
             with closing(SqlSink(database.engine)) as sink:
                 async with open_log(sink, journal, settings.journal_bytes, bounds, tell) as log:
                     query = SqlUsageQuery(database)
-                    yield Account(log, query, database, SqlSpending(query))
+                    yield Account(log, query, database, SqlSpending(query), lambda: log.stats)
     except (DatabaseUnusable, JournalUnusable) as error:
         raise AccountUnusable(str(error)) from None
 

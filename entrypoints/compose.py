@@ -32,6 +32,7 @@ from domain.services.stage import open_stage
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.answer_store import keeping, open_response_cache
+from entrypoints.inside import Inside
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
@@ -61,6 +62,7 @@ async def open_service(
     account: Account | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     progress: Callable[[str], None] = _silent,
+    inside: Inside | None = None,
 ) -> AsyncIterator[Service]:
     """Open the whole service, for use in this process.
 
@@ -73,6 +75,7 @@ async def open_service(
             opened it closes it.
         progress: Told in a sentence what takes long, and which provider is missing what; may be
             called from another thread.
+        inside: Is filled in, for those who watch the service.
 
     Raises:
         NotConfigured: The embedded model is to be loaded now, and cannot be.
@@ -141,7 +144,12 @@ async def open_service(
             if isinstance(route.provider, Absent):
                 progress(f"{route.provider.remedy}; until then it cannot be called")
         reader = UsageReader(account.query)
-        yield Service(stacker.service(routes), EmbeddingRouted(embeddings), drains, reader, stage)
+        service = Service(
+            stacker.service(routes), EmbeddingRouted(embeddings), drains, reader, stage
+        )
+        if inside is not None:
+            inside.service, inside.drains, inside.limiter = service, drains, limiter
+        yield service
 
 
 async def _local(

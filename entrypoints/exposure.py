@@ -12,7 +12,18 @@ def exposed(settings: Settings, *, demanding: bool) -> str | None:
         settings: What is configured.
         demanding: Whether a caller must be known.
     """
-    if demanding or settings.grpc.tls.require_client_certificate:
+    if demanding:
+        return None
+    # Metrics name models: a token is asked for beyond this machine, and there is nobody who could have one.
+    http = settings.http
+    for address in http.addresses if http.enabled and not http.metrics_open else ():
+        if isinstance(address, Address) and not is_loopback(address.host):
+            return (
+                f"{address if address.host else 'an empty host'} (http) is reachable from other machines,"
+                " and callers are not authenticated: make a key (llmservice keys create), configure"
+                " [callers.NAME], set http.host to 127.0.0.1 or http.metrics_open, or say --insecure"
+            )
+    if settings.grpc.tls.require_client_certificate:
         # Certificates: only those get in whom an authority of our choice knows.
         return None
     for address in settings.grpc.addresses:

@@ -29,6 +29,7 @@ class Ledger:
     Attributes:
         attempts: Oldest first, settled or served.
         queued_s: How long the call has waited for its limits, in seconds.
+        paused_s: How long it has rested between attempts, in seconds.
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
         stopped: Whether an operator has ended the call: then its answer is not read on.
         left: Why the caller is gone, if its answer is read on for the account alone.
@@ -42,6 +43,7 @@ class Ledger:
 
     attempts: list[Attempt] = attrs.field(factory=list)
     queued_s: float = 0.0
+    paused_s: float = 0.0
     drained: bool = False
     stopped: bool = False
     left: ErrorReason | None = None

@@ -28,6 +28,7 @@ class LiveAttempt(Protocol):
     """One attempt as far as it has come; read it whenever, and change nothing but `traceparent`.
 
     Attributes:
+        request_id: Of the call; so is `caller`, the name of whom it is made for.
         provider: Configured name.
         model: As the provider is asked for it.
         operation: What is asked for.
@@ -40,6 +41,8 @@ class LiveAttempt(Protocol):
             traces puts the attempt's own here.
     """
 
+    request_id: str
+    caller: str
     provider: str
     model: str
     operation: Operation

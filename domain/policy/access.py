@@ -12,6 +12,9 @@ from domain.model.errors import AccessDenied
 READ_ALL_USAGE = "usage.read_all"
 """The scope of those who may read everybody's records."""
 
+READ_METRICS = "metrics.read"
+"""The scope of those who may read the metrics from other machines."""
+
 
 def may_use(caller: Caller, provider: str, model: str) -> bool:
     """Return whether `caller` may use `model` of `provider`, both as resolved."""

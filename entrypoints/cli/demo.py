@@ -109,6 +109,7 @@ async def _process(folder: Path) -> AsyncIterator[anyio.abc.Process]:
                 **os.environ,
                 "LLMSERVICE_ACCOUNT__DATABASE": "memory",
                 "LLMSERVICE_ACCOUNT__DATABASE_ENV": "",
+                "LLMSERVICE_HTTP__ENABLED": "false",
             },
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -35,6 +35,7 @@ from entrypoints.grpc.transport.listeners import CannotListen
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import caller_table
 from entrypoints.limit_store import LimitsUnusable
+from entrypoints.seeing import open_seeing
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.tree import Settings
@@ -57,7 +58,7 @@ def command(asked: argparse.Namespace) -> int:
     try:
         with single_error_unwrapped():
             trio.run(_serve, settings, tls, asked, draining)
-    except (AccountUnusable, LimitsUnusable, CacheUnusable) as error:
+    except (AccountUnusable, LimitsUnusable, CacheUnusable, CannotListen) as error:
         raise OperationFailed(str(error)) from error
     logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
     return DONE
@@ -91,12 +92,23 @@ async def _serve(
         ):
             _demand_safety(settings, admission, asked)
             async with (
-                open_service(settings, account=account, progress=logger.info) as service,
+                # Before the service, so that whoever looks on sees it open, and its end.
+                open_seeing(settings.http, account, admission, draining) as seeing,
+                open_service(
+                    settings, account=account, progress=logger.info, inside=seeing.inside
+                ) as service,
                 # Inside, so that calls end before what serves them is closed.
                 trio.open_nursery() as nursery,
             ):
                 serve = partial(
-                    serve_grpc, service, settings.grpc, admission, tls=tls, draining=draining
+                    serve_grpc,
+                    service,
+                    settings.grpc,
+                    admission,
+                    tls=tls,
+                    draining=draining,
+                    telemetry=seeing.telemetry,
+                    show=seeing.show,
                 )
                 try:
                     address = await nursery.start(serve)
@@ -113,6 +125,7 @@ async def _serve(
                 gc.freeze()
                 with _told_in(asked.address_file, f"{address}\n"):
                     logger.bind(address=str(address)).info("serving")
+                    seeing.begin()
                     await draining.wait()
         outer.cancel_scope.cancel()
 

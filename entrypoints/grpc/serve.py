@@ -1,5 +1,7 @@
 """The gRPC server: the service behind the transport."""
 
+from collections.abc import Callable
+
 import trio
 
 from domain.services.service import Service
@@ -33,6 +35,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     tls: Tls | None = None,
     draining: Draining | None = None,
     telemetry: Telemetry | None = None,
+    show: Callable[[Server], None] = lambda server: None,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until drained; cancelled, every call is lost.
@@ -44,6 +47,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         draining: Begun, no new connections are taken, and calls may finish; ``None``: never.
         tls: Spoken at every TCP address; ``None``: nowhere.
         telemetry: Is told of every call; ``None``: nobody watches.
+        show: Is given the server, for those who look at it.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
@@ -77,4 +81,5 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         drain_grace_s=settings.drain_grace_s,
         tls=tls,
     )
+    show(server)
     await server.serve(*settings.addresses, task_status=task_status)

@@ -19,9 +19,14 @@ OPEN_SERVICES = (
 """What tells about the server itself: orchestrators and tools ask it without a token."""
 
 
-def _addresses(
+def check_addresses(
     _: object, attribute: "attrs.Attribute[tuple[str, ...]]", texts: tuple[str, ...]
 ) -> None:
+    """Refuse what is no address, and one that is named twice.
+
+    Raises:
+        ValueError: Something is.
+    """
     try:
         known = [parse_address(text) for text in texts]
     except ValueError as error:
@@ -98,7 +103,7 @@ class GrpcSettings:
 
     host: str = "127.0.0.1"
     port: int = attrs.field(default=50051, validator=[ge(0), le(65535)])
-    listen: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
+    listen: tuple[str, ...] = attrs.field(default=(), validator=check_addresses)
     unix_mode: str = attrs.field(default="0600", validator=_mode)
     reuse_port: bool = False
     handshake_s: float = attrs.field(default=10.0, validator=gt(0))

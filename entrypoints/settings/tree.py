@@ -9,6 +9,7 @@ from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.callers import CallerSettings, named_apart
 from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.http import HttpSettings
 from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
@@ -60,6 +61,7 @@ class Settings:
     """
 
     grpc: GrpcSettings = GrpcSettings()
+    http: HttpSettings = HttpSettings()
     account: AccountSettings = AccountSettings()
     local: LocalSettings = LocalSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

@@ -30,6 +30,8 @@ _IMPORT = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
 _SETTINGS = """
 [grpc]
 port = 0
+[http]
+port = 0
 [local]
 enabled = false
 [account]

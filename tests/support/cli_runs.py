@@ -47,7 +47,8 @@ broken = [{ say = "Hello" }, { fail = { reason = "PROVIDER_OVERLOADED" } }]
 def environment(**changes: str) -> dict[str, str]:
     """Return this process's variables without our own, with `changes`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LLMSERVICE_")}
-    return kept | {"PYTHONUNBUFFERED": "1"} | changes
+    # Several servers run at once.
+    return kept | {"PYTHONUNBUFFERED": "1", "LLMSERVICE_HTTP__PORT": "0"} | changes
 
 
 def run(*words: str, text: str | None = None, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ def test_it_says_where_it_serves_and_stops_in_order(tmp_path: Path, number: sign
         host, _, port = server.address.rpartition(":")
         assert host == "127.0.0.1"
         socket.create_connection((host, int(port))).close()
+        server.wait_for('"serving"')
         lines = [json.loads(line) for line in server.log().splitlines()]
         assert lines[-1]["message"] == "serving"
         assert lines[-1]["address"] == server.address

@@ -112,6 +112,11 @@ class Dispatcher:
         }
         return cls(methods, frozenset(s.name for s in services), tuple(interceptors), endings)
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """Full names, as ``package.Service/Method``."""
+        return frozenset(f"{service}/{name}" for service, name in self._methods)
+
     def rejected(self, rejection: Rejection, headers: Headers, peer: str) -> Headers:
         """Return the whole answer to `headers`, which are no call."""
         status, metadata = self._endings.rejected(rejection, headers, peer)

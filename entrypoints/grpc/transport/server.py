@@ -54,6 +54,15 @@ class Server:
     draining: Draining = attrs.field(factory=Draining)
     drain_grace_s: float = 30.0
     tls: Tls | None = None
+    _crowd: Crowd = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda it: Crowd(it.draining, it.drain_grace_s), takes_self=True),
+    )
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._crowd)
 
     async def serve(
         self,
@@ -67,7 +76,7 @@ class Server:
         Raises:
             CannotListen: One of the addresses cannot be had.
         """
-        crowd = Crowd(self.draining, self.drain_grace_s)
+        crowd = self._crowd
         serve = partial(self._connected, crowd)
         async with (
             open_listeners(addresses, self.binding) as listeners,

@@ -1,0 +1,94 @@
+"""An HTTP side in this process, and a client that says what it likes."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import h11
+import trio
+
+from entrypoints.addresses import Address
+from entrypoints.board import Board, board_of
+from entrypoints.grpc.authentication import OPEN, Admission
+from entrypoints.grpc.transport.draining import Draining
+from entrypoints.http.side import open_http_side
+from entrypoints.settings.http import HttpSettings
+
+PATIENCE_S = 15.0
+
+
+@attrs.frozen
+class Answer:
+    """What was answered.
+
+    Attributes:
+        headers: By lower-case name.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+async def get(address: object, path: str, method: str = "GET", **headers: str) -> Answer:
+    """Ask; ``accept_encoding`` is a header's name here."""
+    host, _, port = str(address).rpartition(":")
+    connection = h11.Connection(h11.CLIENT)
+    said = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = h11.Request(
+        method=method,
+        target=path,
+        headers=list({"host": "x", "connection": "close", **said}.items()),
+    )
+    with trio.fail_after(PATIENCE_S):
+        stream = await trio.open_tcp_stream(host, int(port))
+        async with stream:
+            await stream.send_all(connection.send(request) + connection.send(h11.EndOfMessage()))
+            return await _answer(stream, connection)
+
+
+async def _answer(stream: trio.SocketStream, connection: h11.Connection) -> Answer:
+    status, headers, body = 0, {}, b""
+    while True:
+        event: Any = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(bytes(await stream.receive_some(65536)))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            headers = {name.decode(): value.decode() for name, value in event.headers}
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        else:
+            return Answer(status, headers, body)
+
+
+@attrs.frozen
+class Side:
+    """An open HTTP side."""
+
+    address: Address
+    board: Board
+    draining: Draining
+
+
+@asynccontextmanager
+async def open_side(
+    settings: HttpSettings | None = None,
+    admission: Admission = OPEN,
+    *,
+    serving: bool = True,
+    board: Board | None = None,
+) -> AsyncIterator[Side]:
+    """Have one on a free port, that begins at once."""
+    if board is None:
+        board = board_of(Draining(), 0, None)
+    board.draining.serving = serving
+    async with open_http_side(settings or HttpSettings(port=0), board, admission) as side:
+        side.begin()
+        assert isinstance(side.address, Address)
+        yield Side(side.address, board, board.draining)
