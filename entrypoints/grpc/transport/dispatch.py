@@ -196,7 +196,8 @@ async def _handle(call: ServerCall, method: _Method) -> None:
     else:
         argument = await call.receive_only(signature.request_type)
     result = method.function(argument, request=call)
-    if isinstance(result, Awaitable):
+    # Asked first what is asked fast: the others are abstract.
+    if not isinstance(result, Message) and isinstance(result, Awaitable):
         result = await result
     if isinstance(result, Message):
         await call.send(result)
