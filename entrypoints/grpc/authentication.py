@@ -1,8 +1,8 @@
 """Who is calling: a token in the metadata, or the TLS client's certificate.
 
-Laws: what was shown never leaves this module; errors say what is expected. A token decides alone: a bad one
-is refused even with a good certificate, because whoever sends it means it. Failures of one peer are answered
-ever more slowly; a valid call never waits, whoever else has failed from there.
+Laws: a token never leaves this module; errors say what is expected, and whom a certificate names. A token
+decides alone: a bad one is refused even with a good certificate, because whoever sends it means it. Failures
+of one peer are answered ever more slowly; a valid call never waits, whoever else has failed from there.
 Source: RFC 6750, 2.1 (authorization: Bearer)
 """
 
@@ -103,7 +103,8 @@ class Authentication:
                 return caller
         if names:
             raise Unauthenticated(
-                f"nobody is known by this client certificate, and there is no token: {_EXPECTED}"
+                f"nobody is known by this client certificate, {names[0]!r}, and there is no token:"
+                f" {_EXPECTED}"
             )
         raise Unauthenticated(f"there is no token: {_EXPECTED}")
 
