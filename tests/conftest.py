@@ -1,11 +1,16 @@
 """Fixtures that tests of several folders share: real servers, each started once, when the first test asks."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.planted import leaks, planted
 from tests.support.postgres import postgres_server, postgres_url
 from tests.support.redis import redis_server, redis_url
+
+# loguru's own handler, which tests log to unless they set up another, would show the values of variables.
+os.environ["LOGURU_DIAGNOSE"] = "0"
 
 __all__ = ["postgres_server", "postgres_url", "redis_server", "redis_url"]
 
@@ -15,4 +20,20 @@ def state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Keep the state of the person who runs the tests out of them, and theirs out of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        # In the environment of every server that is started.
+        patch.setenv("SOMEBODYS_API_KEY", planted("sk"))
+        patch.setenv("SOMEBODYS_DATABASE", f"postgresql://me:{planted('word')}@db/x")
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test, whatever it holds, where it or what it runs has written a secret: the log, at DEBUG, too."""
+    report = yield
+    leaked = leaks("\n".join(text for _, text in report.sections))
+    if leaked and report.outcome == "passed":
+        report.outcome = "failed"
+        report.longrepr = "a secret was written:\n" + "\n".join(leaked)
+    return report

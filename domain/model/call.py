@@ -38,6 +38,7 @@ class Ledger:
             deadline has passed.
         cache_status: Where the answer came from, if the call asked for more than a provider.
         watch: Who watches the call, if anybody does.
+        said: The beginning of the answer, if it is to be logged.
         signed: The digest of a request of this call, once somebody wanted to know it.
     """
 
@@ -51,6 +52,7 @@ class Ledger:
     overdue: bool | None = None
     cache_status: CacheStatus | None = None
     watch: ServedWatch | None = attrs.field(default=None, repr=False)
+    said: list[str] | None = attrs.field(default=None, repr=False)
     signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
 
 

@@ -1,75 +1,90 @@
-"""Where the log goes: stderr, coloured lines on a terminal, else one JSON object a line.
+"""Where the log goes: standard error, coloured lines on a terminal, else one JSON object a line."""
 
-Law: values of variables are never printed (loguru's `diagnose` would), because some are secrets.
-"""
-
-import json
-import logging
+import os
+import re
 import sys
-from types import FrameType
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TextIO
 
-from loguru import logger
-
-if TYPE_CHECKING:
-    from loguru import Message, Record
-
-
-def set_up_logs(level: str) -> None:
-    """Send everything at `level` and above to stderr; other libraries' only from WARNING."""
-    logger.remove()
-    if sys.stderr.isatty():
-        logger.add(sys.stderr, level=level, format=_line, diagnose=False, backtrace=False)
-    else:
-        logger.add(_write_json, level=level, format="", diagnose=False, backtrace=False)
-    logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
+from adapters.telemetry.logs.lines import Render, as_colours, as_json, as_words
+from adapters.telemetry.logs.log import Log, logging_to
+from adapters.telemetry.logs.writer import LineWriter, open_writer, to_descriptor
+from adapters.telemetry.redaction import PERSONAL, SECRETS, Redaction, Rule
+from adapters.wire.failures import HIDDEN
+from entrypoints.cli.main import log_level
+from entrypoints.grpc.call_line import Tell
+from entrypoints.grpc.content import Content
+from entrypoints.grpc.told import Told
+from entrypoints.known_secrets import known_secrets
+from entrypoints.settings.logs import LogSettings
+from entrypoints.settings.tree import Settings
 
 
-def _line(record: "Record") -> str:
-    fields = " ".join(f"{name}={_value(value)}" for name, value in record["extra"].items())
-    # The template is filled from the record once more, so braces and tags in values do no harm there.
-    record["fields"] = fields  # type: ignore[typeddict-unknown-key]
-    return (
-        "<dim>{time:HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message} <dim>{fields}</dim>\n"
-        "{exception}"
+@contextmanager
+def open_log(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[Log]:
+    """Have everything logged as `settings` say while the block runs; leaving it writes what is left."""
+    logs = settings.logs
+    render = _render(logs.format, sys.stderr, environment)
+    writer = LineWriter(_output(sys.stderr), partial(_dropped, render), logs.max_queue_bytes)
+    log = Log(
+        render,
+        writer,
+        Redaction(known_secrets(settings, environment), [*SECRETS, *_own(logs)]),
+        log_level(logs.level),
+        {"": logs.libraries, **logs.library_levels},
     )
+    with open_writer(writer, logs.flush_s), logging_to(log):
+        yield log
 
 
-def _value(value: object) -> str:
-    text = str(value)
-    return text if text and text.isprintable() and " " not in text else json.dumps(text)
+def told_to(log: Log, settings: LogSettings) -> Told:
+    """Return what `log` is told of calls."""
+    content = None
+    if settings.content:
+        personal: Sequence[Rule] = PERSONAL if settings.hide_personal else ()
+        hiding = Redaction(log.redaction.secrets, [*log.redaction.rules, *personal])
+        content = Content(hiding.text, settings.content_chars)
+    calls: Mapping[str, Tell] = {"all": log.call, "failed": partial(_failed, log), "none": _nothing}
+    return Told(call=calls[settings.calls], rejected=log.tell, content=content)
 
 
-def _write_json(message: "Message") -> None:
-    record = message.record
-    entry: dict[str, object] = {
-        **record["extra"],
-        "time": record["time"].isoformat(timespec="milliseconds"),
-        "level": record["level"].name,
-        "message": record["message"],
-    }
-    ordered = {name: entry.pop(name) for name in ("time", "level", "message")} | entry
-    if record["exception"] is not None:
-        # The format is empty, so what loguru has rendered is the traceback alone.
-        ordered["exception"] = str(message).strip()
-    sys.stderr.write(json.dumps(ordered, default=str) + "\n")
-    sys.stderr.flush()
+def _failed(log: Log, level: str, message: str, fields: Mapping[str, object]) -> None:
+    if fields["code"] != "OK":
+        log.call(level, message, fields)
 
 
-class _Forwarding(logging.Handler):
-    """Hands the standard library's records on."""
+def _nothing(level: str, message: str, fields: Mapping[str, object]) -> None:
+    pass
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log `record` as if its caller had used loguru."""
-        try:
-            level: str | int = logger.level(record.levelname).name
-        except ValueError:
-            level = record.levelno
-        frame: FrameType | None = logging.currentframe()
-        depth = 0
-        while frame is not None and (depth == 0 or frame.f_code.co_filename == logging.__file__):
-            frame = frame.f_back
-            depth += 1
-        logger.opt(depth=depth, exception=record.exc_info).bind(logger=record.name).log(
-            level, "{}", record.getMessage()
-        )
+
+def _render(wanted: str, stream: TextIO, environment: Mapping[str, str]) -> Render:
+    terminal = stream.isatty()
+    if wanted == "json" or (wanted == "auto" and not terminal):
+        return as_json
+    # Source: https://no-color.org
+    return as_colours if terminal and not environment.get("NO_COLOR") else as_words
+
+
+def _dropped(render: Render, count: int) -> bytes:
+    told = f"{count} lines of the log were dropped"
+    return render(datetime.now(UTC), "WARNING", told, {"dropped": count}).encode() + b"\n"
+
+
+def _own(settings: LogSettings) -> list[Rule]:
+    return [(re.compile(pattern), HIDDEN) for pattern in settings.hide]
+
+
+def _output(stream: TextIO) -> Callable[[bytes], None]:
+    try:
+        descriptor = stream.fileno()
+    except OSError:
+        return partial(_into, stream)
+    return to_descriptor(descriptor)
+
+
+def _into(stream: TextIO, data: bytes) -> None:
+    stream.write(data.decode())
+    stream.flush()

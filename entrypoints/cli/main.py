@@ -21,11 +21,11 @@ from entrypoints.cli.endings import (
     one_line,
     without_users,
 )
+from entrypoints.settings.log_levels import LEVELS
 
 _COLLECTION = (50_000, 20, 50)
 """When the garbage collector looks: seldom, for nearly all that a call makes dies without it. With Python's
 own 700, 10, 10, which suit small programs, it takes an eighth of a call."""
-_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,20 +59,22 @@ def _told(name: str, error: BaseException) -> int:
     return BAD_USAGE if isinstance(error, BadUsage) else FAILED
 
 
-def log_level() -> str:
-    """Return the level that LLMSERVICE_LOG_LEVEL asks for.
+def log_level(otherwise: str = "INFO") -> str:
+    """Return the level that LLMSERVICE_LOG_LEVEL asks for; `otherwise`, if it asks for none.
 
     Raises:
         BadUsage: There is no such level.
     """
-    level = os.environ.get("LLMSERVICE_LOG_LEVEL", "").upper() or "INFO"
-    if level not in _LEVELS:
-        raise BadUsage(f"LLMSERVICE_LOG_LEVEL: must be one of {', '.join(_LEVELS)}")
+    level = os.environ.get("LLMSERVICE_LOG_LEVEL", "").upper() or otherwise
+    if level not in LEVELS:
+        raise BadUsage(f"LLMSERVICE_LOG_LEVEL: must be one of {', '.join(LEVELS)}")
     return level
 
 
 def _command(arguments: Sequence[str] | None) -> int:
     gc.set_threshold(*_COLLECTION)
+    # Where a command sets up no log: loguru's own would show the values of variables in tracebacks.
+    os.environ.setdefault("LOGURU_DIAGNOSE", "0")
     asked = parser().parse_args(arguments)
     log_level()
     command: Callable[[argparse.Namespace], int] = import_module(asked.module).command

@@ -22,14 +22,14 @@ from entrypoints.account import AccountUnusable, open_account
 from entrypoints.answer_store import CacheUnusable
 from entrypoints.callers import open_callers
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
-from entrypoints.cli.logs import set_up_logs
-from entrypoints.cli.main import log_level
+from entrypoints.cli.logs import open_log, told_to
 from entrypoints.cli.reload import certificates, known, reload_on_hangup
 from entrypoints.cli.signals import stop_on_signals
 from entrypoints.compose import open_service
 from entrypoints.exposure import exposed
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.serve import serve_grpc
+from entrypoints.grpc.told import Told
 from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.listeners import CannotListen
 from entrypoints.grpc.transport.tls import Tls, TlsUnusable
@@ -48,19 +48,22 @@ def command(asked: argparse.Namespace) -> int:
         BadUsage: The configuration makes no sense, or is not safe.
         OperationFailed: The address cannot be bound, the file not written, or the account not opened.
     """
-    set_up_logs(log_level())
     try:
         settings = _load(asked)
-        tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
-    except (SettingsError, TlsUnusable) as error:
+    except SettingsError as error:
         raise BadUsage(str(error)) from error
     draining = Draining()
-    try:
-        with single_error_unwrapped():
-            trio.run(_serve, settings, tls, asked, draining)
-    except (AccountUnusable, LimitsUnusable, CacheUnusable, CannotListen) as error:
-        raise OperationFailed(str(error)) from error
-    logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
+    with open_log(settings) as log:
+        told = told_to(log, settings.logs)
+        try:
+            tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
+            with single_error_unwrapped():
+                trio.run(_serve, settings, tls, asked, draining, told)
+        except TlsUnusable as error:
+            raise BadUsage(str(error)) from error
+        except (AccountUnusable, LimitsUnusable, CacheUnusable, CannotListen) as error:
+            raise OperationFailed(str(error)) from error
+        logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
     return DONE
 
 
@@ -75,7 +78,11 @@ def _load(asked: argparse.Namespace) -> Settings:
 
 
 async def _serve(
-    settings: Settings, tls: Tls | None, asked: argparse.Namespace, draining: Draining
+    settings: Settings,
+    tls: Tls | None,
+    asked: argparse.Namespace,
+    draining: Draining,
+    told: Told,
 ) -> None:
     callers = caller_table(settings.callers)
     async with trio.open_nursery() as outer:
@@ -109,6 +116,7 @@ async def _serve(
                     draining=draining,
                     telemetry=seeing.telemetry,
                     show=seeing.show,
+                    told=told,
                 )
                 try:
                     address = await nursery.start(serve)

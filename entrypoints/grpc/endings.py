@@ -3,13 +3,15 @@
 from functools import partial
 
 from loguru import logger
-from purerpc import RpcFailedError, StatusCode
+from purerpc import RpcFailedError
 
 from domain.model.call import ChatCall
 from domain.model.embedding import EmbeddingCall
 from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
+from entrypoints.grpc.call_line import fields_of, level_of
 from entrypoints.grpc.identity import REQUEST_ID, request_id_in
 from entrypoints.grpc.status import Failure, refused, status_of
+from entrypoints.grpc.told import BY_LOGURU, Told
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 from entrypoints.grpc.transport.engine import Headers
@@ -19,16 +21,21 @@ from entrypoints.grpc.watching import Watching
 _CALLS = (ChatCall, EmbeddingCall)
 
 
-def endings(watching: Watching | None = None) -> Endings:
-    """Return what the transport asks when a call ends; who is `watching` is told of each end."""
+def endings(told: Told = BY_LOGURU, watching: Watching | None = None) -> Endings:
+    """Return what the transport asks when a call ends.
+
+    Args:
+        told: What the log is told.
+        watching: Is told of each end, too.
+    """
     return Endings(
         failed=_failed,
         deadline=_deadline,
         cut=_cut,
         drained=_drained,
         stopped=_stopped,
-        rejected=_rejected if watching is None else partial(_seen_rejected, watching),
-        ended=_ended if watching is None else partial(_seen_ended, watching),
+        rejected=partial(_rejected, told, watching),
+        ended=partial(_ended, told, watching),
     )
 
 
@@ -80,45 +87,30 @@ def _told(call: ServerCall, error: ChatError) -> CallStatus:
     )
 
 
-def _rejected(rejection: Rejection, headers: Headers, peer: str) -> tuple[CallStatus, Headers]:
+def _rejected(
+    told: Told, watching: Watching | None, rejection: Rejection, headers: Headers, peer: str
+) -> tuple[CallStatus, Headers]:
     request_id = request_id_in(headers)
     status = refused(rejection.code, rejection.message, request_id)
-    logger.bind(request_id=request_id, code=status.code.name, peer=peer, reason=status.reason).info(
-        "no call: {}", status.message
-    )
+    fields = {
+        "request_id": request_id,
+        "code": status.code.name,
+        "outcome": "refused",
+        "reason": status.reason,
+        "peer": peer,
+    }
+    told.rejected("INFO", f"no call: {status.message}", fields)
+    if watching is not None:
+        watching.rejected(status)
     return status, write_metadata([(REQUEST_ID, request_id)])
 
 
-def _ended(call: ServerCall, status: CallStatus | None) -> None:
-    asked = call.context
-    attempts = asked.ledger.attempts if isinstance(asked, _CALLS) else []
-    last = attempts[-1] if attempts else None
-    code = StatusCode.CANCELLED if status is None else status.code
-    logger.bind(
-        request_id=call.request_id,
-        method=f"{call.head.service}/{call.head.method}",
-        code=code.name,
-        peer=call.peer,
-        caller=call.caller.name,
-        provider=last.provider if last else "",
-        model=last.model if last else "",
-        reason=status.reason if status else "CALLER_CANCELLED",
-        attempts=len(attempts),
-        cache=(isinstance(asked, ChatCall) and asked.ledger.cache_status) or "",
-        first_token_s=last.first_token_s if last else None,
-        input_tokens=last.usage.input_tokens if last else None,
-        output_tokens=last.usage.output_tokens if last else None,
-    ).info("call")
-
-
-def _seen_rejected(
-    watching: Watching, rejection: Rejection, headers: Headers, peer: str
-) -> tuple[CallStatus, Headers]:
-    status, metadata = _rejected(rejection, headers, peer)
-    watching.rejected(status)
-    return status, metadata
-
-
-def _seen_ended(watching: Watching, call: ServerCall, status: CallStatus | None) -> None:
-    _ended(call, status)
-    watching.ended(call, status)
+def _ended(
+    told: Told, watching: Watching | None, call: ServerCall, status: CallStatus | None
+) -> None:
+    fields = fields_of(call, status)
+    if told.content is not None and isinstance(call.context, ChatCall):
+        fields.update(told.content.fields(call.context))
+    told.call(level_of(str(fields["reason"])), "call", fields)
+    if watching is not None:
+        watching.ended(call, status)

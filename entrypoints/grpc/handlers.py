@@ -14,6 +14,7 @@ from domain.model.embedding import EmbeddingCall
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.policy.resuming import RESUME_FROM
 from domain.services.service import Service
+from entrypoints.grpc.content import Content
 from entrypoints.grpc.identity import resume_from
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.pb.llm_service_grpc import (
@@ -32,10 +33,15 @@ from entrypoints.grpc.watching import watch_of
 
 @attrs.frozen
 class LLMHandlers(LLMServiceServicer):
-    """`Invoke` and `InvokeStream`."""
+    """`Invoke` and `InvokeStream`.
+
+    Attributes:
+        content: Keeps what is said for the log; ``None``: nobody does.
+    """
 
     service_: Service
     wall_clock: Callable[[], float] = time.time
+    content: Content | None = None
 
     async def Invoke(  # type: ignore[override]
         self, input_message: pb.LLMRequest, request: ServerCall
@@ -43,6 +49,8 @@ class LLMHandlers(LLMServiceServicer):
         """Answer as a whole."""
         call = _call(input_message, request, Delivery.WHOLE)
         response = await self.service_.answer(call)
+        if self.content is not None:
+            self.content.given(call, response)
         return response_pb(response, self.wall_clock())
 
     async def InvokeStream(  # type: ignore[override]
@@ -53,7 +61,8 @@ class LLMHandlers(LLMServiceServicer):
         # What goes on is numbered as if it had never broken off.
         writer = StreamWriter(0 if call.resume_from is None else call.resume_from + 1)
         async with self.service_.stream(call) as events:
-            async for event in events:
+            heard = events if self.content is None else self.content.heard(call, events)
+            async for event in heard:
                 await request.send(writer.message(event))
 
 

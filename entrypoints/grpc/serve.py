@@ -11,6 +11,7 @@ from entrypoints.grpc.endings import endings
 from entrypoints.grpc.identity import identified
 from entrypoints.grpc.limits import budget_of, limits_of
 from entrypoints.grpc.services import services_of, with_reflection
+from entrypoints.grpc.told import BY_LOGURU, Told
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.draining import Draining
@@ -36,6 +37,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     draining: Draining | None = None,
     telemetry: Telemetry | None = None,
     show: Callable[[Server], None] = lambda server: None,
+    told: Told = BY_LOGURU,
     task_status: trio.TaskStatus[AnyAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `service` until drained; cancelled, every call is lost.
@@ -48,20 +50,21 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         tls: Spoken at every TCP address; ``None``: nowhere.
         telemetry: Is told of every call; ``None``: nobody watches.
         show: Is given the server, for those who look at it.
+        told: What the log is told of calls.
         task_status: Told the first address, as bound, once it accepts calls at all of them.
 
     Raises:
         CannotListen: One of the addresses cannot be had.
     """
     draining = draining or Draining()
-    services = services_of(service, draining)
+    services = services_of(service, draining, told.content)
     authentication = Authentication(
         admission, frozenset(settings.open_services), certificate_names=_certificate_names
     )
     watching = None if telemetry is None else Watching(telemetry)
     dispatcher = Dispatcher.of(
         with_reflection(services) if settings.reflection else services,
-        endings(watching),
+        endings(told, watching),
         # Named before it is seen, and seen before it may be refused.
         interceptors=[
             identified,

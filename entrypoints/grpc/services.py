@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import purerpc
 
 from domain.services.service import Service
+from entrypoints.grpc.content import Content
 from entrypoints.grpc.handlers import EmbeddingHandlers, LLMHandlers, ModelHandlers, UsageHandlers
 from entrypoints.grpc.health import HealthHandlers
 from entrypoints.grpc.reflection import (
@@ -16,10 +17,12 @@ from entrypoints.grpc.reflection import (
 from entrypoints.grpc.transport.draining import Draining
 
 
-def services_of(service: Service, draining: Draining) -> Sequence[purerpc.Service]:
+def services_of(
+    service: Service, draining: Draining, content: Content | None = None
+) -> Sequence[purerpc.Service]:
     """Return the services through which `service` is called, and its health."""
     ours = [
-        LLMHandlers(service).service,
+        LLMHandlers(service, content=content).service,
         ModelHandlers(service).service,
         EmbeddingHandlers(service).service,
         UsageHandlers(service).service,

@@ -13,6 +13,7 @@ from entrypoints.settings.http import HttpSettings
 from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
+from entrypoints.settings.logs import LogSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NATIVE_KINDS
 from entrypoints.settings.prices import PriceSettings
@@ -64,6 +65,7 @@ class Settings:
     http: HttpSettings = HttpSettings()
     account: AccountSettings = AccountSettings()
     local: LocalSettings = LocalSettings()
+    logs: LogSettings = LogSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()

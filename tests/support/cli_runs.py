@@ -18,6 +18,7 @@ from unittest.mock import patch
 import attrs
 
 from entrypoints.cli.main import main
+from tests.support.planted import leaks
 
 PATIENCE_S = 20.0
 PROGRAM = (sys.executable, "-m", "entrypoints.cli.main")
@@ -137,7 +138,8 @@ def serving(folder: Path, config: str = CONFIG, *words: str, **changes: str) -> 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment(**changes),
+            # Whatever is written shall hold no secret, at the most talkative, too.
+            env=environment(**{"LLMSERVICE_LOG_LEVEL": "DEBUG", **changes}),
             cwd=ROOT,
         )
     with process:
@@ -149,6 +151,7 @@ def serving(folder: Path, config: str = CONFIG, *words: str, **changes: str) -> 
             yield Running(address_file.read_text().strip(), address_file, log_file, process)
         finally:
             process.kill()
+            assert leaks(log_file.read_text(errors="replace")) == []
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

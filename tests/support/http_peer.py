@@ -27,8 +27,9 @@ from domain.model.events import ChatEvent
 from domain.policy.patience import Patience
 from ports.chat_model import ChatModel
 from tests.support.http_calls import CODEC
+from tests.support.planted import planted
 
-SECRET = "sk-very-secret"
+SECRET = planted("sk")
 Handler = Callable[[trio.abc.Stream], Awaitable[None]]
 
 

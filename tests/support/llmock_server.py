@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from tests.support.cli_runs import ROOT
+from tests.support.planted import planted
 
 PROGRAM = ROOT / ".llmock" / "bin" / "llmock"
 MISSING = "llmock is not there: run `./justw llmock`, which sets it up in seconds"
@@ -36,11 +37,11 @@ class Llmock:
         """Return the variables that lead the three providers' traffic here."""
         return {
             "OPENAI_BASE_URL": f"{self.url}/v1",
-            "OPENAI_API_KEY": "sk-openai",
+            "OPENAI_API_KEY": planted("sk-openai"),
             "ANTHROPIC_BASE_URL": f"{self.url}/anthropic",
-            "ANTHROPIC_API_KEY": "sk-anthropic",
+            "ANTHROPIC_API_KEY": planted("sk-anthropic"),
             "GEMINI_BASE_URL": f"{self.url}/gemini",
-            "GEMINI_API_KEY": "sk-gemini",
+            "GEMINI_API_KEY": planted("sk-gemini"),
         }
 
     def script(self, *behaviors: dict[str, Any]) -> None:

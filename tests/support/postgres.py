@@ -15,6 +15,7 @@ import attrs
 import psycopg
 import pytest
 
+from tests.support.planted import planted
 from tests.support.servers import (
     PATIENCE_S,
     absent,
@@ -26,7 +27,7 @@ from tests.support.servers import (
     spawn,
 )
 
-PASSWORD = "pg-Secret-7"
+PASSWORD = planted("pg-Secret")
 _NUMBERS = itertools.count(1)
 _CONFIG = """
 listen_addresses = '127.0.0.1'

@@ -10,8 +10,9 @@ from entrypoints.cli.endings import BadUsage
 from entrypoints.cli.reaching import Reach, reach
 from entrypoints.client.tls import Tls
 from tests.support.cli_runs import Running, run, serving
+from tests.support.planted import planted
 
-SECRET = "s3cret-token"
+SECRET = planted("s3cret")
 
 
 @pytest.fixture(scope="module")

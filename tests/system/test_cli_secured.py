@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.cli_runs import CONFIG, run, serving, started, wait_until
 from tests.support.interop.server import certificates
+from tests.support.planted import planted
 
-TOKEN = "s3cret-token"
+TOKEN = planted("s3cret")
 
 
 def secured(folder: Path) -> str:

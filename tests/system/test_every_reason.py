@@ -18,9 +18,10 @@ from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.status import CODES
 from entrypoints.settings.grpc import GrpcSettings
 from tests.support.core_model import Upstream
+from tests.support.planted import planted
 from tests.support.system_gateway import Refused, Stub, ask, in_thread, open_gateway, refusal, stub
 
-TOKEN = "token-of-every-reason"
+TOKEN = planted("token")
 BEARER = {"metadata": [("authorization", f"Bearer {TOKEN}")]}
 RETRY_AFTER_S = 7.5
 SCRIPTED = [ErrorReason[name] for name in FAILURES]

@@ -14,9 +14,10 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from entrypoints.grpc.pb import reflection_pb2 as pb
 from tests.support.cli_runs import serving
+from tests.support.planted import planted
 from tests.support.system_gateway import in_thread, open_gateway, refusal
 
-TOKEN = "reflected-token-1"
+TOKEN = planted("reflected")
 CONFIG = f"""
 [local]
 enabled = false

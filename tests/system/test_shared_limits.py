@@ -11,10 +11,11 @@ import trio
 
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from tests.support.cli_runs import Running, run, serving
+from tests.support.planted import planted
 from tests.support.redis import RedisServer
 from tests.support.system_gateway import Refused, ask, in_thread, refusal
 
-TOKEN = "t" * 40
+TOKEN = planted("t")
 CONFIG = f"""
 [account]
 database = "memory"

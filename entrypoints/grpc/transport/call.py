@@ -6,10 +6,11 @@ bytes are given back to the peer's window when the handler takes them, or while 
 message.
 """
 
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import attrs
 import trio
@@ -19,9 +20,7 @@ from purerpc import RpcFailedError, Status, StatusCode
 
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import ErrorReason, ServiceFailure
-from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.client_certificate import ClientCertificate
-from entrypoints.grpc.transport.engine import Engine
 from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
 from entrypoints.grpc.transport.messages import (
     PREFIX_SIZE,
@@ -30,7 +29,7 @@ from entrypoints.grpc.transport.messages import (
     Packed,
     frame_message,
 )
-from entrypoints.grpc.transport.pressure import Pressure
+from entrypoints.grpc.transport.wire import Wire
 
 M = TypeVar("M", bound=Message)
 
@@ -48,20 +47,6 @@ class Ending(Enum):
     STOPPED = "an operator ended the call"
 
 
-class Wire(Protocol):
-    """What a call needs of its connection."""
-
-    engine: Engine
-    peer: str
-    client: ClientCertificate | None
-    budget: Budget
-    pressure: Pressure
-
-    def wake(self) -> None:
-        """Have the engine's output written soon."""
-        ...
-
-
 @attrs.define(eq=False)
 class ServerCall:
     """The context given to handlers and interceptors.
@@ -72,6 +57,7 @@ class ServerCall:
         caller: For whom it is made; set by whoever has made sure.
         scope: The call's cancel scope; its deadline is the caller's.
         context: Whatever the handler keeps for those who see the call end; `watched`: for those who watch it.
+        arrived_s: When its headers came, on the machine's monotonic clock.
     """
 
     stream_id: int
@@ -85,6 +71,7 @@ class ServerCall:
     context: object = attrs.field(default=None, repr=False)
     watched: object = attrs.field(default=None, repr=False)
     ending: Ending | None = None
+    arrived_s: float = attrs.field(factory=time.monotonic)
     _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     _headers_sent: bool = False

@@ -89,7 +89,7 @@ def test_a_database_that_is_away_costs_no_call_and_no_record(
         calls.wait_for(50)
         postgres_server.stop(signal.SIGQUIT)
         server.wait_for("the usage database is away")
-        assert '"level": "WARNING", "message": "the usage database is away' in server.log()
+        assert '"level":"WARNING","message":"the usage database is away' in server.log()
         calls.wait_for(100)
         postgres_server.start()
         server.wait_for("the usage database is back")

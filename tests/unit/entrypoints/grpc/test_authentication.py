@@ -15,8 +15,9 @@ from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.settings.grpc import OPEN_SERVICES
 from tests.support.core_call import server_call
+from tests.support.planted import planted
 
-TOKEN = "sesame-opens-0123456789"
+TOKEN = planted("sesame")
 ALICE, BOB = Caller("alice"), Caller("bob")
 GOOD = ("authorization", f"Bearer {TOKEN}")
 BAD = ("authorization", "Bearer wrong")

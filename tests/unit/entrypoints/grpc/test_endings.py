@@ -14,8 +14,11 @@ from purerpc import Status as PureStatus
 from domain.model.call import ChatCall, Ledger
 from domain.model.errors import ErrorReason, ModelUnknown, ProviderFailure
 from domain.model.usage import Attempt, AttemptOutcome, Usage
+from entrypoints.grpc.call_line import level_of
+from entrypoints.grpc.content import Content
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.pb import llm_service_pb2 as pb
+from entrypoints.grpc.told import Told
 from entrypoints.grpc.transport.dispatch import OK, CallStatus
 from tests.support.core_call import server_call
 from tests.support.core_model import question
@@ -162,20 +165,31 @@ def test_a_call_that_is_cut_on_our_way_out_is_told_so_and_what_it_cost() -> None
 def test_a_served_call_is_one_line_with_what_it_took(log: Log) -> None:
     served = attrs.evolve(FAILED, index=1, outcome=AttemptOutcome.SERVED, error_reason=None)
     ENDINGS.ended(server_call(request_id="call-1", context=chat(FAILED, served)), OK)
-    assert log.extra == {
+    said = dict(log.extra)
+    total_s = said.pop("total_s")
+    assert isinstance(total_s, float)
+    assert 0 <= total_s < 60
+    assert said == {
         "request_id": "call-1",
+        "caller": "anonymous",
         "method": "llmservice.v1.LLMService/Invoke",
         "code": "OK",
+        "outcome": "served",
+        "reason": "",
         "peer": "peer:1",
-        "caller": "anonymous",
         "provider": "openai",
         "model": "gpt",
-        "reason": "",
-        "attempts": 2,
-        "cache": "",
+        "input_tokens": 14,
+        "output_tokens": 2,
+        "cached_tokens": None,
+        "cost_usd": None,
+        "queued_s": 0.0,
         "first_token_s": 0.5,
-        "input_tokens": 7,
-        "output_tokens": 1,
+        "attempts": 2,
+        "tried": [
+            "openai/gpt failed PROVIDER_STREAM_TRUNCATED 0s",
+            "openai/gpt served 0s",
+        ],
     }
     assert log.records[0]["level"].name == "INFO"
 
@@ -199,7 +213,40 @@ def test_a_call_that_nobody_listens_to_any_more_was_cancelled(log: Log) -> None:
 
 def test_a_call_that_is_no_chat_is_a_line_too(log: Log) -> None:
     ENDINGS.ended(server_call(), OK)
-    assert (log.extra["code"], log.extra["provider"], log.extra["model"]) == ("OK", "", "")
+    assert (log.extra["code"], log.extra["outcome"]) == ("OK", "served")
+    assert "model" not in log.extra
+
+
+def test_what_all_attempts_cost_is_summed_and_unknown_stays_unknown(log: Log) -> None:
+    priced = attrs.evolve(
+        FAILED, usage=Usage(input_tokens=5, cache_read_tokens=3, cost_nano_usd=1_500_000)
+    )
+    ENDINGS.ended(server_call(context=chat(priced, FAILED, priced)), OK)
+    assert (log.extra["input_tokens"], log.extra["cached_tokens"]) == (17, 6)
+    assert log.extra["cost_usd"] == 0.003
+
+
+def test_of_very_many_attempts_the_latest_are_told(log: Log) -> None:
+    ENDINGS.ended(server_call(context=chat(*[FAILED] * 40)), OK)
+    tried = log.extra["tried"]
+    assert isinstance(tried, list)
+    assert (log.extra["attempts"], len(tried)) == (40, 16)
+
+
+@pytest.mark.parametrize("reason", ErrorReason)
+def test_a_line_is_as_bad_as_what_the_service_is_to_blame_for(reason: ErrorReason) -> None:
+    expected = "WARNING" if reason.name.startswith(("PROVIDER_", "SERVICE_")) else "INFO"
+    if reason is ErrorReason.SERVICE_INTERNAL:
+        expected = "ERROR"
+    if reason is ErrorReason.SERVICE_DRAINING:
+        expected = "INFO"
+    assert level_of(reason.name) == expected
+
+
+def test_content_is_in_the_line_where_it_is_asked_for(log: Log) -> None:
+    keeping = endings(Told(content=Content(str.upper, 100)))
+    keeping.ended(server_call(context=ChatCall(request=question("very private"))), OK)
+    assert log.extra["question"] == "USER: VERY PRIVATE"
 
 
 def test_nothing_of_the_content_is_in_the_log(log: Log) -> None:

@@ -1,0 +1,119 @@
+"""What the log says of a call once it has ended, in one line: whose it was, how it ended, what it took.
+
+Law: nothing of the content is in it, unless the settings say so.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from loguru import logger
+from purerpc import StatusCode
+
+from domain.model.call import ChatCall
+from domain.model.embedding import EmbeddingCall
+from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage
+from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.dispatch import CallStatus
+
+Tell: TypeAlias = Callable[[str, str, Mapping[str, object]], None]
+"""Takes a line: level, message, fields."""
+
+_OUTCOMES: Mapping[StatusCode, str] = {
+    StatusCode.OK: AttemptOutcome.SERVED,
+    StatusCode.CANCELLED: AttemptOutcome.CANCELLED,
+    StatusCode.DEADLINE_EXCEEDED: AttemptOutcome.DEADLINE,
+}
+"""Of calls for which no provider was asked; others were refused."""
+_REFUSED = "refused"
+_OURS = ("PROVIDER_", "SERVICE_")
+_MOST_TRIED = 16
+"""How many attempts are told of one by one: the latest."""
+_BUG = "SERVICE_INTERNAL"
+_EXPECTED = frozenset({"SERVICE_DRAINING"})
+
+
+def by_loguru(level: str, message: str, fields: Mapping[str, object]) -> None:
+    """Tell by the log of whoever uses the service in its own process."""
+    logger.bind(**fields).log(level, "{}", message)
+
+
+def level_of(reason: str) -> str:
+    """Return how bad a call that ended for `reason` is for who runs the service."""
+    if not reason.startswith(_OURS) or reason in _EXPECTED:
+        return "INFO"
+    return "ERROR" if reason == _BUG else "WARNING"
+
+
+def fields_of(call: ServerCall, status: CallStatus | None) -> dict[str, object]:
+    """Return what there is to say of `call`; a `status` of None: nobody was listening any more."""
+    asked = call.context
+    head = call.head
+    code = StatusCode.CANCELLED if status is None else status.code
+    fields: dict[str, object] = {
+        "request_id": call.request_id,
+        "caller": call.caller.name,
+        "method": f"{head.service}/{head.method}",
+        "code": code.name,
+        "outcome": _OUTCOMES.get(code, _REFUSED),
+        "reason": status.reason if status else "CALLER_CANCELLED",
+        "peer": call.peer,
+        "total_s": round(time.monotonic() - call.arrived_s, 6),
+    }
+    if isinstance(asked, ChatCall | EmbeddingCall):
+        _add_attempts(fields, asked, asked.ledger.attempts)
+    return fields
+
+
+def _add_attempts(
+    fields: dict[str, object], asked: ChatCall | EmbeddingCall, attempts: Sequence[Attempt]
+) -> None:
+    ledger = asked.ledger
+    last = attempts[-1] if attempts else None
+    if last is None:
+        fields["provider"], fields["model"] = asked.request.provider, asked.request.model
+    else:
+        fields["provider"], fields["model"] = last.provider, last.model
+        fields["outcome"] = last.outcome.value
+    usage = last.usage if len(attempts) == 1 and last else _sum(attempts)
+    cost = usage.cost_nano_usd
+    fields["input_tokens"] = usage.input_tokens
+    fields["output_tokens"] = usage.output_tokens
+    fields["cached_tokens"] = usage.cache_read_tokens
+    fields["cost_usd"] = None if cost is None else cost / 1e9
+    fields["queued_s"] = round(ledger.queued_s, 6)
+    fields["first_token_s"] = last.first_token_s if last else None
+    if ledger.cache_status is not None:
+        fields["cache"] = ledger.cache_status.value
+    fields["attempts"] = len(attempts)
+    # Of a single one that was served, all has been said.
+    if len(attempts) > 1 or (last and last.error_reason is not None):
+        fields["tried"] = [_short(each) for each in attempts[-_MOST_TRIED:]]
+
+
+def _short(attempt: Attempt) -> str:
+    """Return `attempt` in short, e.g. ``openai/gpt failed PROVIDER_OVERLOADED 503 0.21s``."""
+    reason = "" if attempt.error_reason is None else f" {attempt.error_reason.name}"
+    status = f" {attempt.upstream_status}" if attempt.upstream_status else ""
+    return (
+        f"{attempt.provider}/{attempt.model} {attempt.outcome.value}{reason}{status}"
+        f" {attempt.total_s:.3g}s"
+    )
+
+
+def _sum(attempts: Sequence[Attempt]) -> Usage:
+    """Return what all `attempts` took; unknown is what none of them knows."""
+    if not attempts:
+        return NO_USAGE
+    used = [each.usage for each in attempts]
+    return Usage(
+        input_tokens=_known([each.input_tokens for each in used]),
+        output_tokens=_known([each.output_tokens for each in used]),
+        cache_read_tokens=_known([each.cache_read_tokens for each in used]),
+        cost_nano_usd=_known([each.cost_nano_usd for each in used]),
+    )
+
+
+def _known(counts: Sequence[int | None]) -> int | None:
+    known = [each for each in counts if each is not None]
+    return sum(known) if known else None
