@@ -30,7 +30,7 @@ def state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test, whatever it holds, where it or what it runs has written a secret: the log, at DEBUG, too."""
+    """Fail a test where it, or what it runs, has written a secret: into the log, at DEBUG, too."""
     report = yield
     leaked = leaks("\n".join(text for _, text in report.sections))
     if leaked and report.outcome == "passed":

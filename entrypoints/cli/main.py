@@ -52,7 +52,9 @@ def run(name: str, command: Callable[[], int]) -> int:
 
 def _told(name: str, error: BaseException) -> int:
     if os.environ.get("LLMSERVICE_LOG_LEVEL", "").upper() in ("DEBUG", "TRACE"):
-        traceback.print_exception(error)
+        from adapters.telemetry.redaction import Redaction
+
+        print(Redaction().text("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     expected = isinstance(error, BadUsage | OperationFailed)
     what = str(error) if expected else f"internal error: {type(error).__name__}: {error}"
     print(f"{name}: {without_users(one_line(what))}", file=sys.stderr)

@@ -96,3 +96,4 @@ def test_an_end_has_its_code_and_its_line(
     code, err = ending(BadUsage("what?"))
     assert code == BAD_USAGE
     assert "Traceback" in err
+    assert "password-1" not in ending(OperationFailed("no postgresql://me:password-1@db/x"))[1]
