@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from entrypoints.grpc.pb import llm_service_pb2 as pb
 from tests.support.cli_runs import CONFIG, Running, serving
 from tests.support.planted import MARK, planted
 from tests.support.system_gateway import ask, stub
@@ -119,7 +120,11 @@ api_key_env = "WHATEVER"
             ):
                 failed(server, ask("demo", "broken"), metadata)
             with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError):
-                channel.unary_unary(f"/llmservice.v1.LLMService/{KEY}")(b"")
+                channel.unary_unary(
+                    f"/llmservice.v1.LLMService/{KEY}",
+                    pb.LLMRequest.SerializeToString,
+                    pb.LLMResponse.FromString,
+                )(ask("demo", "hello"))
             server.stop()
             said = server.log()
             assert said.count('"reason":"PROVIDER_AUTH_FAILED"') == 1
