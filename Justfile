@@ -11,7 +11,7 @@ covered := "domain/*,adapters/wire/*,adapters/providers/*,adapters/prices/*"
 covering := "tests/unit/domain tests/contract tests/unit/entrypoints/live tests/unit/adapters/wire tests/unit/adapters/providers tests/unit/adapters/prices tests/unit/adapters/http"
 # Off: a checkpoint on every path (910-913; the transport's fairness is ADR 3), httpx2 (127; ADR 6).
 async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
-compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis"
+compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis --extra otel"
 llmock_lock := "tests/tools/llmock.lock"
 deploy_lock := "tests/tools/deploy.lock"
 compile_group := bin / "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --group"
