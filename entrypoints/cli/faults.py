@@ -6,7 +6,6 @@ behind.
 
 import argparse
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -19,12 +18,13 @@ import anyio
 from adapters.faults.formats import FORMATS
 from entrypoints.cli.endings import DONE, INTERRUPTED, BadUsage, OperationFailed, one_line
 from entrypoints.cli.interrupt import interruptible
-from entrypoints.cli.logs import set_up_logs
-from entrypoints.cli.main import log_level
+from entrypoints.cli.logs import open_log
 from entrypoints.cli.table import print_table
 from entrypoints.faults.expectations import EXPECTED, Outcome
 from entrypoints.faults.kit import Run
 from entrypoints.faults.rows import Row, Verdict, rows
+from entrypoints.settings.logs import LogSettings
+from entrypoints.settings.tree import Settings
 
 
 def command(asked: argparse.Namespace) -> int:
@@ -44,8 +44,8 @@ def command(asked: argparse.Namespace) -> int:
     if not chosen:
         raise BadUsage("this fault cannot happen in this delivery")
     # Hundreds of calls that fail as they should are no news.
-    set_up_logs(log_level() if os.environ.get("LLMSERVICE_LOG_LEVEL") else "CRITICAL")
-    verdicts = anyio.run(_run, chosen, backend="trio")
+    with open_log(Settings(logs=LogSettings(level="CRITICAL"))):
+        verdicts = anyio.run(_run, chosen, backend="trio")
     if verdicts is None:
         return INTERRUPTED
     if asked.json:
