@@ -37,6 +37,7 @@ from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
 from entrypoints.natives import NATIVES
 from entrypoints.prices import price_book
+from entrypoints.public_names import route_book
 from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.local import LocalSettings
@@ -78,7 +79,8 @@ async def open_service(
         inside: Is filled in, for those who watch the service.
 
     Raises:
-        NotConfigured: The embedded model is to be loaded now, and cannot be.
+        NotConfigured: The embedded model is to be loaded now, and cannot be; or a public name is to use a
+            key that its provider does not have.
         AccountUnusable: The account cannot be opened.
         CacheUnusable: Answers cannot be kept where the settings say.
         LimitsUnusable: Limits cannot be kept where the settings say.
@@ -103,7 +105,10 @@ async def open_service(
         cache = await stack.enter_async_context(
             open_response_cache(settings.response_cache, environment, progress)
         )
-        embedding = EmbeddingStacker(settings.timeouts, environment, transport, log, admitting)
+        book = route_book(settings)
+        embedding = EmbeddingStacker(
+            settings.timeouts, environment, transport, log, admitting, book
+        )
         routes: dict[str, Route] = {}
         embeddings: dict[str, EmbeddingProvider | None] = {}
         local = None
@@ -127,6 +132,7 @@ async def open_service(
             media_source(settings.media),
             keeping(settings.response_cache, cache),
             Keybook(key_bounds(settings.idempotency), stage),
+            book,
         )
         if local is not None:
             routes["local"] = (

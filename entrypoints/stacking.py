@@ -11,8 +11,10 @@ from adapters.scripted.provider import Scripted
 from domain.model.chat import OnDisconnect
 from domain.policy.fingerprint import digest
 from domain.policy.patience import Patience
+from domain.policy.route_book import RouteBook
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
+from domain.services.chosen import Chosen
 from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
 from domain.services.drained import Drained
@@ -20,12 +22,15 @@ from domain.services.drains import Drains
 from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
 from domain.services.keybook import Keybook
+from domain.services.lanes import Laned
+from domain.services.public_names import PublicNames
 from domain.services.recalled import Keeping, Kept, Recalled
 from domain.services.route import Routed
 from domain.services.routes import Routes
 from domain.services.settle import Settled
 from domain.services.signed import Signer
 from domain.services.stacked import Stacked
+from entrypoints.public_names import catalogue, watching
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.ways import Way, way_to
@@ -63,6 +68,7 @@ class Stacker:
         media: Where media come from that a provider does not fetch; ``None``: from nowhere.
         keeping: How answers are kept that are given again.
         keys: What callers have asked under keys; its stage is where shared answers are played.
+        book: Knows how routes do; every provider is entered with its keys.
     """
 
     settings: Settings
@@ -74,20 +80,29 @@ class Stacker:
     media: MediaSource | None
     keeping: Keeping
     keys: Keybook
+    book: RouteBook
 
     def service(self, routes: Mapping[str, Route]) -> Routed:
-        """Return `routes`, by provider's name, behind one model: what every call goes through once."""
+        """Return `routes`, by provider's name, behind one model: what every call goes through once.
+
+        Raises:
+            NotConfigured: A public name is to use a key that its provider does not have.
+        """
         providers = {name: route.provider for name, route in routes.items()}
         policies = {name: route.on_disconnect for name, route in routes.items()}
         sign = Signer({name: route.maker for name, route in routes.items()})
         # Around admission: what is read on holds its limits until its end.
-        drained = Drained(Routes(providers), self.drains, of_providers=policies)
+        names = catalogue(self.settings.models, self.book.keys)
+        # Below what is given again, which is there even while all routes are left alone.
+        chosen = Chosen(Routes(providers), names, self.book)
+        drained = Drained(chosen, self.drains, of_providers=policies)
         # Outermost: what is given again costs no limits. Who may ask was checked before.
         kept = Kept(drained, self.keeping, sign)
         cache = self.settings.response_cache
         shared = Coalesced(kept, sign, self.keys.stage, cache.buffer_bytes, cache.with_tools)
         recalled = Recalled(shared, self.keeping, sign)
-        return Routed(providers, Idempotent(recalled, sign, self.keys))
+        top = Idempotent(recalled, sign, self.keys)
+        return Routed(providers, top, PublicNames(names, providers, self.book))
 
     def route(self, name: str, configured: ProviderSettings) -> Route:
         """Return the way to the provider called `name`: `Absent` where a key or an address is missing."""
@@ -109,25 +124,37 @@ class Stacker:
             self.log,
             prices=self.admission.prices,
         )
-        return Stacked(provider, Admitted(settled, provider, self.admission))
+        laned = self._laned(provider.name, {"": settled})
+        return Stacked(provider, Admitted(laned, provider, self.admission))
 
     def _http(self, way: Way) -> Provider:
         timeouts = self.settings.timeouts
-        model = HttpChatModel(
-            codec=way.codec,
-            endpoint=way.endpoint,
-            transport=self.transport,
-            patience=self._patience,
-            bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),
-        )
-        settled = Settled(
-            model,
-            model.name,
-            self.log,
-            credential_alias=way.alias,
-            prices=self.admission.prices,
-        )
-        return Stacked(model, Admitted(self._inlined(settled, way), model, self.admission))
+        lanes = {
+            alias: HttpChatModel(
+                codec=way.codec,
+                endpoint=endpoint,
+                transport=self.transport,
+                patience=self._patience,
+                bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),
+            )
+            for alias, endpoint in way.lanes.items()
+        }
+        model = lanes[way.alias]
+        settled = {
+            alias: Settled(
+                lane, model.name, self.log, credential_alias=alias, prices=self.admission.prices
+            )
+            for alias, lane in lanes.items()
+        }
+        laned = self._laned(model.name, settled)
+        return Stacked(model, Admitted(self._inlined(laned, way), model, self.admission))
+
+    def _laned(self, name: str, settled: Mapping[str, ChatModel]) -> ChatModel:
+        # Inside admission, so that a key is chosen when it is about to be used.
+        self.book.keys[name] = tuple(settled)
+        if len(settled) == 1 and not watching(self.settings):
+            return next(iter(settled.values()))
+        return Laned(name, settled, self.book)
 
     def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
         # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.

@@ -10,10 +10,12 @@ from adapters.http.exchange import HttpBounds
 from adapters.providers.compatible.embeddings import CompatibleEmbeddings, compatible_embeddings
 from adapters.scripted.embeddings import ScriptedEmbeddings
 from adapters.wire.embedding import EmbeddingCodec
+from domain.policy.route_book import RouteBook
 from domain.services.absent import Absent
 from domain.services.admission import Admission
 from domain.services.admitted_embedding import AdmittedEmbedding
 from domain.services.batched_embedding import BatchedEmbedding
+from domain.services.lanes import LanedEmbedding
 from domain.services.settle_embedding import SettledEmbedding
 from domain.services.stacked_embedding import AbsentEmbedding, StackedEmbedding
 from domain.services.timed_embedding import TimedEmbedding
@@ -23,7 +25,7 @@ from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 from entrypoints.ways import way_to
-from ports.embedding_model import EmbeddingProvider
+from ports.embedding_model import EmbeddingModel, EmbeddingProvider
 from ports.usage_log import UsageLog
 
 
@@ -36,6 +38,7 @@ class EmbeddingStacker:
         transport: Towards the providers; whoever opened it closes it.
         log: Takes the records; whoever opened it closes it.
         admission: Lets calls in.
+        book: Knows how routes do.
     """
 
     timeouts: TimeoutSettings
@@ -43,6 +46,7 @@ class EmbeddingStacker:
     transport: httpx.AsyncBaseTransport
     log: UsageLog
     admission: Admission
+    book: RouteBook = attrs.field(factory=RouteBook)
 
     def provider(self, name: str, configured: ProviderSettings) -> EmbeddingProvider | None:
         """Return what embeds of the provider called `name`; None: nothing does.
@@ -58,16 +62,23 @@ class EmbeddingStacker:
         way = way_to(name, configured, self.environment)
         if isinstance(way, Absent):
             return AbsentEmbedding(name, way.remedy)
-        model = HttpEmbeddingModel(
-            codec=codec,
-            endpoint=way.endpoint,
-            transport=self.transport,
-            bounds=HttpBounds(connect_s=self.timeouts.connect_s, whole_s=self.timeouts.whole_s),
-        )
-        settled = SettledEmbedding(
-            model, name, self.log, credential_alias=way.alias, prices=self.admission.prices
-        )
-        return self._admitted(model, settled)
+        lanes = {
+            alias: HttpEmbeddingModel(
+                codec=codec,
+                endpoint=endpoint,
+                transport=self.transport,
+                bounds=HttpBounds(connect_s=self.timeouts.connect_s, whole_s=self.timeouts.whole_s),
+            )
+            for alias, endpoint in way.lanes.items()
+        }
+        settled = {
+            alias: SettledEmbedding(
+                lane, name, self.log, credential_alias=alias, prices=self.admission.prices
+            )
+            for alias, lane in lanes.items()
+        }
+        laned = LanedEmbedding(name, settled, self.book)
+        return self._admitted(lanes[way.alias], laned)
 
     def timed(self, provider: EmbeddingProvider) -> EmbeddingProvider:
         """Return `provider`, which keeps no time itself, timed, settled and within limits."""
@@ -75,9 +86,7 @@ class EmbeddingStacker:
         settled = SettledEmbedding(timed, provider.name, self.log, prices=self.admission.prices)
         return self._admitted(provider, settled)
 
-    def _admitted(
-        self, provider: EmbeddingProvider, settled: SettledEmbedding
-    ) -> EmbeddingProvider:
+    def _admitted(self, provider: EmbeddingProvider, settled: EmbeddingModel) -> EmbeddingProvider:
         batched = BatchedEmbedding(settled, provider)
         return StackedEmbedding(provider, AdmittedEmbedding(batched, provider.name, self.admission))
 

@@ -24,18 +24,27 @@ class Way:
     """The home to one provider.
 
     Attributes:
-        alias: What records call its key; empty: it wants none.
+        lanes: Its address with each of its keys, by what records call the key; empty: it wants none.
         listing: How it is asked for its models.
         fetches: What it fetches by itself.
         declared: Names of models that the settings name.
     """
 
     codec: Codec
-    endpoint: Endpoint
-    alias: str
+    lanes: Mapping[str, Endpoint]
     listing: Listing
     fetches: Fetches
     declared: tuple[str, ...]
+
+    @property
+    def alias(self) -> str:
+        """What records call its first key; empty: it wants none."""
+        return next(iter(self.lanes))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Its address with its first key."""
+        return self.lanes[self.alias]
 
 
 def way_to(
@@ -96,7 +105,7 @@ def _found(
 ) -> Way | Absent:
     name = codec.name
     try:
-        credential = _credential(home.key_variable, environment)
+        credentials = _credentials(home.key_variable, environment)
     except KeyMissing as error:
         return Absent(name, f"provider {name} has no key: {error}")
     try:
@@ -105,21 +114,25 @@ def _found(
         return Absent(name, f"provider {name} lacks a header: {error}")
     return Way(
         codec=WithOptions(codec, configured.options) if configured.options else codec,
-        endpoint=Endpoint(
-            base_url=home.base_url,
-            credential=credential,
-            authorization=home.authorization,
-            headers=headers,
-            secrets=secrets,
-        ),
-        alias=credential.alias if credential else "",
+        lanes={
+            credential.alias if credential else "": Endpoint(
+                base_url=home.base_url,
+                credential=credential,
+                authorization=home.authorization,
+                headers=headers,
+                secrets=secrets,
+            )
+            for credential in credentials
+        },
         listing=home.listing,
         fetches=home.fetches,
         declared=tuple(each.pattern for each in configured.models if each.is_name),
     )
 
 
-def _credential(variable: str, environment: Mapping[str, str]) -> Credential | None:
+def _credentials(variable: str, environment: Mapping[str, str]) -> tuple[Credential | None, ...]:
+    """Return the keys of a provider, each once; one that wants none has one None."""
     if not variable:
-        return None
-    return Credential(f"{variable}#1", keys(variable, environment)[0])
+        return (None,)
+    found = dict.fromkeys(keys(variable, environment))
+    return tuple(Credential(f"{variable}#{place}", key) for place, key in enumerate(found, 1))

@@ -74,6 +74,7 @@ class ChatCall:
             until its names are resolved.
         resume_from: The number of the last event that the caller has of an earlier try, from 0; ``None``:
             this is the first.
+        public: The public name that was asked for; empty: a model of a provider was.
         ledger: Grows while the call is served; shared by everything derived
             from this call.
         traceparent: Of the trace that this is part of (W3C); empty: of none.
@@ -85,5 +86,6 @@ class ChatCall:
     delivery: Delivery = Delivery.STREAMED
     plan: tuple[Target, ...] = ()
     resume_from: int | None = None
+    public: str = ""
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
     traceparent: str = ""

@@ -36,6 +36,8 @@ class ModelInfo:
         context_tokens: Prompt and answer together; ``None`` if not known.
         max_output_tokens: Longest answer; ``None`` if not known.
         embeds: Whether it makes embeddings, be it beside answers or instead of them.
+        health: Words on how its routes do, ``route:PROVIDER/MODEL=STATE``; of a model of one provider only
+            where it is left alone now.
     """
 
     provider: str
@@ -44,3 +46,4 @@ class ModelInfo:
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     embeds: bool = False
+    health: tuple[str, ...] = ()

@@ -10,7 +10,9 @@ class Target:
     Attributes:
         provider: Its configured name.
         model: Its name there.
+        keys: Aliases of the provider's keys that may be used; empty: all.
     """
 
     provider: str
     model: str
+    keys: tuple[str, ...] = ()

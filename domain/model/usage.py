@@ -61,6 +61,7 @@ class AttemptOutcome(StrEnum):
     TIMED_OUT_IDLE = "timed_out_idle"
     DEADLINE = "deadline"
     DRAINED = "drained"
+    SKIPPED_COOLDOWN = "skipped_cooldown"
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from domain.model.caller import Caller
 from domain.model.errors import AccessDenied
 
+GRANT = "models/"
+"""What a glob begins with that grants public names."""
 READ_ALL_USAGE = "usage.read_all"
 """The scope of those who may read everybody's records."""
 
@@ -22,6 +24,15 @@ def may_use(caller: Caller, provider: str, model: str) -> bool:
         return True
     name = f"{provider}/{model}"
     return any(fnmatchcase(name, glob) for glob in caller.allow)
+
+
+def is_granted(caller: Caller, public: str) -> bool:
+    """Return whether `caller` may use whatever the public name `public` stands for.
+
+    Only a glob that says so grants it, ``models/NAME``: one of providers does not become one of names.
+    """
+    name = GRANT + public
+    return any(glob.startswith(GRANT) and fnmatchcase(name, glob) for glob in caller.allow)
 
 
 def may_reach(caller: Caller, provider: str) -> bool:

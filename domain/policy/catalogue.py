@@ -1,8 +1,34 @@
-"""Which provider and model a request means."""
+"""Which provider and model a request means, and what a public name stands for."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+import attrs
+
 from domain.model.errors import ModelUnknown
+from domain.model.target import Target
+from domain.policy.routing import Strategy
+
+
+@attrs.frozen(kw_only=True)
+class PublicModel:
+    """What a public name stands for.
+
+    Attributes:
+        routes: Where it is answered.
+        weights: Of the routes, for the strategy that wants them.
+        strategy: Which of the routes is asked first.
+        fallbacks: Asked in their order after the routes.
+    """
+
+    routes: tuple[Target, ...]
+    weights: tuple[float, ...] = ()
+    strategy: Strategy = Strategy.ORDERED
+    fallbacks: tuple[Target, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The routes and the fallbacks."""
+        return (*self.routes, *self.fallbacks)
 
 
 def resolve(
@@ -10,6 +36,7 @@ def resolve(
     model: str,
     known: Mapping[str, Collection[str]],
     told: Callable[[str], bool] = lambda provider: True,
+    public: Iterable[str] = (),
 ) -> tuple[str, str]:
     """Return the provider's name and the model's name there.
 
@@ -19,6 +46,7 @@ def resolve(
         model: As asked for.
         known: Provider's name -> names of the models it declares.
         told: Whether an error may name that provider.
+        public: Public names that an error may name.
 
     Raises:
         ModelUnknown: Nothing was found, or too much.
@@ -39,11 +67,16 @@ def resolve(
         raise ModelUnknown(
             f"model {model!r} is ambiguous: set provider to one of {_names(filter(told, homes))}"
         )
+    offered = _names(public)
+    named = f"; public names are: {offered}" if offered != _NONE else ""
     raise ModelUnknown(
         f"no provider declares model {model!r}; set provider, or write provider/model"
-        f" with one of: {_names(filter(told, known))}"
+        f" with one of: {_names(filter(told, known))}{named}"
     )
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
+    return ", ".join(sorted(names)) or _NONE
+
+
+_NONE = "none"

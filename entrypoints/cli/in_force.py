@@ -15,6 +15,7 @@ from adapters.wire.overrides import Override
 from entrypoints.cli.endings import HIDDEN, without_users
 from entrypoints.credentials import VARIABLE
 from entrypoints.settings.callers import CallerSettings
+from entrypoints.settings.catalogue import PublicModelSettings, RouteSettings
 from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.money import usd
 from entrypoints.settings.native import NativeSettings
@@ -29,10 +30,12 @@ _KINDS: Mapping[type, str] = {CompatibleSettings: "compatible", ScriptedSettings
 def in_force(settings: Settings) -> Iterator[str]:
     """Give the lines that say `settings`."""
     for field in attrs.fields(Settings):
-        if field.name not in ("providers", "callers", "prices"):
+        if field.name not in ("providers", "models", "callers", "prices"):
             yield from _section(field.name, getattr(settings, field.name))
     for name, provider in settings.providers.items():
         yield from _provider(f"providers.{_bare(name)}", provider)
+    for name, public in settings.models.items():
+        yield from _public(name, public)
     for name, caller in settings.callers.items():
         yield from _caller(name, caller)
     for name, price in settings.prices.items():
@@ -57,6 +60,22 @@ def _caller(name: str, caller: CallerSettings) -> Iterator[str]:
             yield f"expires = {value.isoformat()}"
         else:
             yield f"{field.name} = {_value(field.name, value)}"
+
+
+def _public(name: str, public: PublicModelSettings) -> Iterator[str]:
+    """Say what a public name stands for, with the strategy that was chosen where none was said."""
+    yield f"[models.{_bare(name)}]"
+    yield f'strategy = "{public.chosen}"'
+    yield f"routes = [{', '.join(map(_route, public.routes))}]"
+    if public.fallbacks:
+        yield f"fallbacks = [{', '.join(map(_route, public.fallbacks))}]"
+
+
+def _route(route: RouteSettings) -> str:
+    target = f"target = {json.dumps(route.target, ensure_ascii=False)}"
+    weight = "" if route.weight is None else f", weight = {route.weight:g}"
+    keys = f", keys = {list(route.keys)}" if route.keys else ""
+    return f"{{ {target}{weight}{keys} }}"
 
 
 def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:

@@ -17,6 +17,7 @@ from adapters.wire.overrides import Override
 from domain.model.json_value import JsonObject
 from domain.model.model_info import Feature
 from entrypoints.settings.callers import add_caller_hooks
+from entrypoints.settings.catalogue import add_catalogue_hooks
 from entrypoints.settings.errors import sentences
 from entrypoints.settings.headers import Header
 from entrypoints.settings.providers import ProviderSettings, provider_settings
@@ -117,6 +118,7 @@ def _make_converter() -> cattrs.Converter:
         ProviderSettings, lambda value, _: provider_settings(value, converter)
     )
     add_caller_hooks(converter)
+    add_catalogue_hooks(converter)
     # These were read before, by kind.
     for read in (tuple[Override, ...], Mapping[str, Header], JsonObject):
         converter.register_structure_hook_func(_is(read), lambda value, _: value)

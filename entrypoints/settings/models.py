@@ -63,6 +63,11 @@ def overrides(kind: str, value: Any) -> tuple[Override, ...]:
     return tuple(_override(table, pattern, said) for pattern, said in value.items())
 
 
+def known_models(kind: str) -> Collection[str]:
+    """Return the names of the models that a provider of `kind` is known to have."""
+    return _TABLES.get(kind, _PLAIN).known
+
+
 def _override(table: Table, pattern: str, said: Any) -> Override:
     at = f"models.{pattern}"
     if not isinstance(said, Mapping):

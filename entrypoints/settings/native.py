@@ -13,6 +13,8 @@ from entrypoints.settings.drain import check_policy
 from entrypoints.settings.headers import Header
 
 NATIVE_KINDS = ("openai", "anthropic", "gemini", "openrouter", "mistral", "deepseek", "groq")
+OFFERED_KINDS = NATIVE_KINDS[:4]
+"""Those that are there without being configured."""
 _WORD = re.compile(r"[A-Za-z0-9._-]*")
 _SHOWN = re.compile(r"[^\x00-\x1f\x7f]*")
 

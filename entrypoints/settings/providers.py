@@ -1,6 +1,6 @@
 """Settings of the providers, sections ``[providers.NAME]``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -11,7 +11,7 @@ from adapters.scripted.script import EmbeddingScript, Step
 from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.drain import check_policy
 from entrypoints.settings.headers import headers
-from entrypoints.settings.models import overrides
+from entrypoints.settings.models import known_models, overrides
 from entrypoints.settings.native import NATIVE_KINDS, NativeSettings
 
 
@@ -75,6 +75,14 @@ def provider_settings(value: Any, converter: cattrs.Converter) -> ProviderSettin
     if kind != "scripted":
         rest.update({key: read(kind, rest[key]) for key, read in _READ.items() if key in rest})
     return converter.structure(rest, _KINDS.get(kind, NativeSettings))
+
+
+def declared(settings: ProviderSettings) -> Collection[str]:
+    """Return the names of the models that a provider is known to have."""
+    if isinstance(settings, ScriptedSettings):
+        return settings.models.keys()
+    named = {each.pattern for each in settings.models if each.is_name}
+    return named.union(known_models(settings.kind) if isinstance(settings, NativeSettings) else ())
 
 
 def _headers(_: str, value: Any) -> Any:

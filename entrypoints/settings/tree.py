@@ -7,17 +7,19 @@ import attrs
 
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.callers import CallerSettings, named_apart
+from entrypoints.settings.catalogue import GRANT, PublicModelSettings, check_catalogue
 from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.grpc import GrpcSettings
+from entrypoints.settings.health import BreakerSettings, CooldownSettings
 from entrypoints.settings.http import HttpSettings
 from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.logs import LogSettings
 from entrypoints.settings.media import MediaSettings
-from entrypoints.settings.native import NATIVE_KINDS
+from entrypoints.settings.native import NATIVE_KINDS, OFFERED_KINDS, NativeSettings
 from entrypoints.settings.prices import PriceSettings
-from entrypoints.settings.providers import ProviderSettings
+from entrypoints.settings.providers import ProviderSettings, declared
 from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
@@ -51,12 +53,29 @@ def _of_known_providers(
             )
 
 
+def _callable(
+    settings: "Settings",
+    attribute: "attrs.Attribute[Mapping[str, PublicModelSettings]]",
+    models: Mapping[str, PublicModelSettings],
+) -> None:
+    if models and GRANT in settings.providers:
+        raise ValueError(
+            f"'providers' name {GRANT} is what allow grants public names by: choose another"
+        )
+    offered = {kind: NativeSettings(kind=kind) for kind in OFFERED_KINDS}
+    known = {name: declared(each) for name, each in {**offered, **settings.providers}.items()}
+    if settings.local.enabled:
+        known["local"] = {settings.local.model}
+    check_catalogue(models, known.keys(), known)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Everything that can be set.
 
     Attributes:
         providers: By the name that calls use.
+        models: By the public name that calls use.
         prices: By glob of ``provider/model``; the first that fits counts.
         callers: By their name. If there is any, calls without a valid one are refused.
     """
@@ -71,7 +90,10 @@ class Settings:
     drain: DrainSettings = DrainSettings()
     response_cache: ResponseCacheSettings = ResponseCacheSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    cooldown: CooldownSettings = CooldownSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
+    models: Mapping[str, PublicModelSettings] = attrs.field(factory=dict, validator=_callable)
     callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)
     prices: Mapping[str, PriceSettings] = attrs.field(factory=dict)

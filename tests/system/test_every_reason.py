@@ -27,6 +27,8 @@ RETRY_AFTER_S = 7.5
 SCRIPTED = [ErrorReason[name] for name in FAILURES]
 HOUSE: dict[str, Any] = {
     "local": {"enabled": False},
+    # Every call is to reach its provider.
+    "cooldown": {"enabled": False},
     "providers": {
         "demo": {
             "kind": "scripted",

@@ -52,6 +52,7 @@ class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_TIMED_OUT_IDLE: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_DEADLINE: _ClassVar[AttemptOutcome]
+    ATTEMPT_OUTCOME_SKIPPED_COOLDOWN: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_DRAINED: _ClassVar[AttemptOutcome]
 
 class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -155,6 +156,7 @@ ATTEMPT_OUTCOME_CANCELLED: AttemptOutcome
 ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN: AttemptOutcome
 ATTEMPT_OUTCOME_TIMED_OUT_IDLE: AttemptOutcome
 ATTEMPT_OUTCOME_DEADLINE: AttemptOutcome
+ATTEMPT_OUTCOME_SKIPPED_COOLDOWN: AttemptOutcome
 ATTEMPT_OUTCOME_DRAINED: AttemptOutcome
 ERROR_REASON_UNSPECIFIED: ErrorReason
 CALLER_INVALID_REQUEST: ErrorReason

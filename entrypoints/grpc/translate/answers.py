@@ -59,6 +59,7 @@ OUTCOMES: Mapping[AttemptOutcome, pb.AttemptOutcome] = {
     AttemptOutcome.TIMED_OUT_FIRST_TOKEN: pb.ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN,
     AttemptOutcome.TIMED_OUT_IDLE: pb.ATTEMPT_OUTCOME_TIMED_OUT_IDLE,
     AttemptOutcome.DEADLINE: pb.ATTEMPT_OUTCOME_DEADLINE,
+    AttemptOutcome.SKIPPED_COOLDOWN: pb.ATTEMPT_OUTCOME_SKIPPED_COOLDOWN,
     AttemptOutcome.DRAINED: pb.ATTEMPT_OUTCOME_DRAINED,
 }
 EMBEDDINGS = "embeddings"
@@ -244,7 +245,10 @@ def models_pb(models: Iterable[ModelInfo]) -> pb.ListModelsResponse:
                 model=each.model,
                 context_tokens=each.context_tokens,
                 max_output_tokens=each.max_output_tokens,
-                capabilities=sorted([*each.features, *([EMBEDDINGS] if each.embeds else [])]),
+                capabilities=[
+                    *sorted([*each.features, *([EMBEDDINGS] if each.embeds else [])]),
+                    *each.health,
+                ],
             )
             for each in models
         ]

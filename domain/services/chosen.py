@@ -1,0 +1,120 @@
+"""Which of the places where a call may be answered is asked first.
+
+Laws: what is left alone now is passed over while anything else is left, and the ledger says so; where all
+are, the caller is told at once, and when the first of them is back. A call that can go to one place only
+pays for nothing.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import attrs
+
+from domain.model.call import ChatCall
+from domain.model.errors import ProviderFailure
+from domain.model.events import ChatEvent
+from domain.model.target import Target
+from domain.policy.catalogue import PublicModel
+from domain.policy.route_book import RouteBook
+from domain.policy.route_state import Standing
+from domain.policy.routing import Strategy, fastest, weighted
+from domain.services.lanes import left_alone, skip
+from ports.chat_model import ChatModel
+
+
+@attrs.frozen
+class Chosen:
+    """A model whose calls come with their plan in the order in which it is worth a try.
+
+    Attributes:
+        inner: Asks the places of a plan, in its order.
+        catalogue: By public name.
+        book: Knows how routes do.
+        draw: Gives numbers by chance, from 0 up to 1.
+    """
+
+    inner: ChatModel
+    catalogue: Mapping[str, PublicModel]
+    book: RouteBook
+    draw: Callable[[], float] = random.random
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer.
+
+        Raises:
+            ProviderFailure: All places are left alone now; says when the first is back.
+        """
+        plan = call.plan
+        if len(plan) == 1 and len(plan[0].keys or self.book.keys.get(plan[0].provider, ())) < 2:
+            # The way of most calls, which is kept short.
+            only = plan[0]
+            if not self.book.untroubled(only.provider, only.model):
+                now_s = anyio.current_time()
+                standing = self.book.standing(only.provider, only.model, now_s, only.keys)
+                if standing.sure:
+                    raise self._nowhere(call, [(standing, only)])
+            return self.inner.stream(call)
+        return self.inner.stream(self._ordered(call))
+
+    def _ordered(self, call: ChatCall) -> ChatCall:
+        now_s = anyio.current_time()
+        free: list[Target] = []
+        resting: list[tuple[Standing, Target]] = []
+        for each in self._by_strategy(call, now_s):
+            standing = self.book.standing(each.provider, each.model, now_s, each.keys)
+            if standing.free:
+                free += self._lanes(each, now_s)
+            else:
+                resting.append((standing, each))
+        resting.sort(key=_back_s)
+        # What nobody knows to be of no use is tried for want of a better.
+        unsure = [each for standing, each in resting if not standing.sure]
+        if not free and not unsure:
+            raise self._nowhere(call, resting)
+        for standing, each in resting:
+            if free or standing.sure:
+                skip(call.ledger, each.provider, each.model, standing)
+        for each in unsure:
+            free += self._lanes(each, now_s)
+        return _led(call, tuple(free))
+
+    def _lanes(self, target: Target, now_s: float) -> Iterator[Target]:
+        """Give `target` by each of its keys that is worth a try."""
+        for key in self.book.lanes(target.provider, target.model, now_s, target.keys):
+            yield Target(target.provider, target.model, (key,))
+
+    def _nowhere(
+        self, call: ChatCall, resting: Sequence[tuple[Standing, Target]]
+    ) -> ProviderFailure:
+        for standing, each in resting:
+            skip(call.ledger, each.provider, each.model, standing)
+        standing, first = resting[0]
+        return left_alone(first.provider, first.model, standing)
+
+    def _by_strategy(self, call: ChatCall, now_s: float) -> tuple[Target, ...]:
+        public = self.catalogue.get(call.public)
+        if public is None or public.strategy is Strategy.ORDERED:
+            return call.plan
+        equal = [each for each in call.plan if each in public.routes]
+        rest = [each for each in call.plan if each not in public.routes]
+        if public.strategy is Strategy.WEIGHTED:
+            weights = dict(zip(public.routes, public.weights, strict=True))
+            first = weighted(equal, [weights[each] for each in equal], self.draw)
+        else:
+            scores = [self.book.score(each.provider, each.model, now_s) for each in equal]
+            first = fastest(equal, scores, self.draw)
+        return (*first, *rest)
+
+
+def _back_s(resting: tuple[Standing, Target]) -> float:
+    return resting[0].wait_s
+
+
+def _led(call: ChatCall, plan: tuple[Target, ...]) -> ChatCall:
+    """Return `call` with its plan, and asking for what comes first there."""
+    first, request = plan[0], call.request
+    if (first.provider, first.model) != (request.provider, request.model):
+        request = attrs.evolve(request, provider=first.provider, model=first.model)
+    return attrs.evolve(call, request=request, plan=plan)
