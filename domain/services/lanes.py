@@ -80,7 +80,8 @@ class _Passage(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
     ) -> bool | None:
         assert self._inner is not None
         try:
-            return await self._inner.__aexit__(kind, exception, trace)
+            # What is below bounds its own way out.
+            return await self._inner.__aexit__(kind, exception, trace)  # noqa: ASYNC102
         finally:
             # Now the attempt is in the ledger.
             self._visiting.__exit__(kind, exception, trace)
