@@ -63,14 +63,15 @@ class _Passage(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
         key = self._visiting.__enter__()
-        events = None
+        entered = False
         try:
             self._inner = self._lanes[key].stream(self._call)
             events = await self._inner.__aenter__()
+            entered = True
+            return events
         finally:
-            if events is None:
+            if not entered:
                 self._visiting.__exit__(*sys.exc_info())
-        return events
 
     async def __aexit__(
         self,
