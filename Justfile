@@ -99,6 +99,11 @@ coverage:
 @bench NAME *ARGS:
     name="$1"; shift; exec {{ bin }}/python -m "tests.benchmarks.$name" "$@"
 
+# Put the server under load, 100 calls a second for two minutes; writes a report with plots to .benchmarks/load.html
+[group('verify')]
+@load *ARGS:
+    exec {{ bin }}/python -m tests.load "$@"
+
 # Draw a flame graph of what a benchmark measures, in .benchmarks/NAME.svg
 [group('verify')]
 @profile NAME *ARGS:

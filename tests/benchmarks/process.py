@@ -61,6 +61,11 @@ class Program:
         """
         self._wait(lambda: _accepts(port))
 
+    def stop(self) -> int:
+        """Tell it to end; return its exit code."""
+        self._popen.terminate()
+        return self._popen.wait(PATIENCE_S)
+
     def _wait(self, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE_S
         while not ready():
