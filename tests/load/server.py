@@ -79,6 +79,7 @@ def _config(folder: Path, engine: str) -> str:
     provider = {"requests_per_minute": _MANY, "tokens_per_minute": _MANY, "parallel_calls": 10_000}
     tables: Mapping[str, Mapping[str, object]] = {
         "grpc": {"port": 0, "http2_engine": engine},
+        "http": {"port": 0},
         "local": {"enabled": False},
         "account": {"database": f"sqlite:///{folder}/usage.db"},
         "callers.load": caller,
