@@ -124,11 +124,6 @@ class Breaker:
         if begun == self._epoch and self.state is BreakerState.HALF_OPEN:
             self._probing -= 1
 
-    @property
-    def quiet(self) -> bool:
-        """Whether it is closed, and nothing in its window has failed."""
-        return self.state is BreakerState.CLOSED and not (self._failures or self._failures_before)
-
     def _probed(self, now_s: float, failure: ErrorReason | None) -> None:
         if failure is not None:
             self.reason = failure

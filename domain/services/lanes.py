@@ -136,8 +136,7 @@ class _Visiting:
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._visit is None:
-            return
+        assert self._visit is not None, "left without having been entered"
         attempts = self._ledger.attempts
         attempt = attempts[-1] if len(attempts) > self._before else None
         told_s = exception.retry_after_s if isinstance(exception, ChatError) else None

@@ -120,6 +120,18 @@ def test_a_bad_key_that_works_after_all_rests_no_longer() -> None:
     assert it.standing("p", "m", 1.0) is FREE
 
 
+def test_a_route_is_untroubled_while_neither_it_nor_any_key_has_failed() -> None:
+    it = book(ONE)
+    assert it.untroubled("p", "m")
+    visit(it, 0.0)
+    assert it.untroubled("p", "m")
+    visit(it, 0.0, AUTH, model="other")
+    assert not it.untroubled("p", "m")
+    for _ in range(2):
+        visit(it, 0.0, BROKEN)
+    assert it.state("p", "m") == "open"
+
+
 def test_a_second_refusal_never_shortens_what_was_told() -> None:
     it = book(ONE)
     visits = [it.begin("p", "m", 0.0) for _ in range(4)]

@@ -82,6 +82,12 @@ async def test_a_call_that_can_go_to_one_place_is_handed_on_as_it_is() -> None:
     assert call.ledger.attempts == []
 
 
+async def test_one_place_that_only_may_be_of_no_use_is_tried() -> None:
+    house = House()
+    house.refuse(A, None)
+    assert (await house.ask(A)).ledger.attempts == []
+
+
 async def test_ordered_routes_are_asked_in_their_order() -> None:
     assert places(await House().ask(A, B, C)) == ["a", "b", "c"]
 
