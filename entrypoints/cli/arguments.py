@@ -6,6 +6,7 @@ from pathlib import Path
 from entrypoints.cli.account_arguments import add_keys, add_usage
 from entrypoints.cli.health_option import add_health
 from entrypoints.cli.options import add_command, add_config, add_target, port, positive, seconds
+from entrypoints.cli.processors import workers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +48,16 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=Path,
         help="write the (first) HOST:PORT here once calls are accepted; removed at the end",
     )
+    serve.add_argument(
+        "--workers",
+        metavar="N",
+        type=workers,
+        default=1,
+        help="processes that share the port; auto: one a processor (default: 1)",
+    )
+    # What the supervisor of several workers tells each: which it is, and where it is heard.
+    serve.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
+    serve.add_argument("--link", type=int, default=-1, help=argparse.SUPPRESS)
     serve.add_argument(
         "--insecure",
         action="store_true",

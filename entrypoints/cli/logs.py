@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TextIO
 
 from adapters.telemetry.logs.lines import Render, as_colours, as_json, as_words
@@ -24,10 +25,20 @@ from entrypoints.settings.tree import Settings
 
 
 @contextmanager
-def open_log(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[Log]:
-    """Have everything logged as `settings` say while the block runs; leaving it writes what is left."""
+def open_log(
+    settings: Settings,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    fields: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[Log]:
+    """Have everything logged as `settings` say while the block runs; leaving it writes what is left.
+
+    `fields` stand in every line.
+    """
     logs = settings.logs
     render = _render(logs.format, sys.stderr, environment)
+    if fields:
+        render = partial(_with, fields, render)
     writer = LineWriter(_output(sys.stderr), partial(_dropped, render), logs.max_queue_bytes)
     log = Log(
         render,
@@ -66,6 +77,18 @@ def _render(wanted: str, stream: TextIO, environment: Mapping[str, str]) -> Rend
         return as_json
     # Source: https://no-color.org
     return as_colours if terminal and not environment.get("NO_COLOR") else as_words
+
+
+def _with(
+    fixed: Mapping[str, object],
+    render: Render,
+    time: datetime,
+    level: str,
+    message: str,
+    fields: Mapping[str, object],
+    trace: str = "",
+) -> str:
+    return render(time, level, message, {**fixed, **fields}, trace)
 
 
 def _dropped(render: Render, count: int) -> bytes:

@@ -8,10 +8,8 @@ them. SIGHUP reloads what can be reloaded.
 import argparse
 import gc
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import attrs
 import trio
@@ -21,10 +19,13 @@ from domain.services.groups import single_error_unwrapped
 from entrypoints.account import AccountUnusable, open_account
 from entrypoints.answer_store import CacheUnusable
 from entrypoints.callers import open_callers
+from entrypoints.cli.address_file import told_in
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed
 from entrypoints.cli.logs import open_log, told_to
 from entrypoints.cli.reload import certificates, known, reload_on_hangup
 from entrypoints.cli.signals import stop_on_signals
+from entrypoints.cli.voice import Alone, Voice, Worker
+from entrypoints.cli.workers import supervise
 from entrypoints.compose import open_service
 from entrypoints.exposure import exposed
 from entrypoints.grpc.authentication import Admission
@@ -53,17 +54,21 @@ def command(asked: argparse.Namespace) -> int:
     except SettingsError as error:
         raise BadUsage(str(error)) from error
     draining = Draining()
-    with open_log(settings) as log:
+    voice: Voice = Worker.at(asked.link) if asked.worker else Alone()
+    # Of several workers, which one it is stands in every line.
+    with open_log(settings, fields={"worker": asked.worker} if asked.worker else {}) as log:
+        if asked.workers > 1:
+            return supervise(asked, settings)
         told = told_to(log, settings.logs)
         try:
             tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
             with single_error_unwrapped():
-                trio.run(_serve, settings, tls, asked, draining, told)
+                trio.run(_serve, settings, tls, asked, draining, voice, told)
         except TlsUnusable as error:
             raise BadUsage(str(error)) from error
         except (AccountUnusable, LimitsUnusable, CacheUnusable, CannotListen) as error:
             raise OperationFailed(str(error)) from error
-        logger.bind(finished=draining.served, cut=draining.cut).info("stopped")
+        voice.stopped(draining)
     return DONE
 
 
@@ -74,7 +79,12 @@ def _load(asked: argparse.Namespace) -> Settings:
         SettingsError: They make no sense.
     """
     loaded = load_settings(asked.config)
-    return attrs.evolve(loaded, grpc=_asked_address(loaded.grpc, asked))
+    return attrs.evolve(
+        loaded,
+        grpc=_asked_address(loaded.grpc, asked),
+        # Each worker is looked at by itself.
+        http=loaded.http.of_worker(asked.worker),
+    )
 
 
 async def _serve(
@@ -82,6 +92,7 @@ async def _serve(
     tls: Tls | None,
     asked: argparse.Namespace,
     draining: Draining,
+    voice: Voice,
     told: Told,
 ) -> None:
     callers = caller_table(settings.callers)
@@ -89,6 +100,7 @@ async def _serve(
         # Before calls are accepted there is nothing to be waited for.
         draining.when_begun(lambda: None if draining.serving else outer.cancel_scope.cancel())
         await outer.start(stop_on_signals, draining.begin, draining.hurry)
+        outer.start_soon(voice.follow, draining)
         # What can change while the server runs.
         reloaders = [known(callers)] if tls is None else [known(callers), certificates(tls)]
         await outer.start(reload_on_hangup, settings, lambda: _load(asked), reloaders)
@@ -131,8 +143,8 @@ async def _serve(
                 )
                 # What is there now stays: the garbage collector need not look at it again.
                 gc.freeze()
-                with _told_in(asked.address_file, f"{address}\n"):
-                    logger.bind(address=str(address)).info("serving")
+                with told_in(asked.address_file, f"{address}\n"):
+                    voice.serving(address)
                     seeing.begin()
                     await draining.wait()
         outer.cancel_scope.cancel()
@@ -162,31 +174,3 @@ def _asked_address(grpc: GrpcSettings, asked: argparse.Namespace) -> GrpcSetting
         port=grpc.port if asked.port is None else asked.port,
         listen=(),
     )
-
-
-@contextmanager
-def _told_in(path: Path | None, text: str) -> Iterator[None]:
-    """Have `text` in the file at `path` while the block runs; it appears whole or not at all."""
-    if path is None:
-        yield
-        return
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="ascii")
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise OperationFailed(f"cannot write {path}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        _remove_own(path, text)
-
-
-def _remove_own(path: Path, text: str) -> None:
-    try:
-        # Another server may have taken the file over.
-        if path.read_text(encoding="ascii") == text:
-            path.unlink()
-    except (OSError, UnicodeDecodeError):
-        logger.bind(path=str(path)).warning("the address file could not be removed")

@@ -76,6 +76,8 @@ class LimitSettings:
             cost nothing.
         store: Where the books are kept: ``memory`` of this process alone, or ``redis``, for all servers that
             use the same one with the same `redis_prefix`.
+        per_worker: With ``memory``, let each worker of ``serve --workers`` keep the same limits by itself: up
+            to as many times as much is let in as there are workers.
         redis_url: ``redis://HOST:PORT/DATABASE``, ``rediss://`` over TLS, or ``unix:///PATH``; empty: in
             the variable.
         redis_url_env: Variable that holds it instead, with its password, or, with ``_FILE`` at its
@@ -95,6 +97,7 @@ class LimitSettings:
     assumed_output_tokens: int | None = attrs.field(default=None, validator=_SIZE)
     allow_unpriced: bool = False
     store: str = attrs.field(default="memory", validator=in_(("memory", "redis")))
+    per_worker: bool = False
     redis_url: str = attrs.field(default="", validator=check_url)
     redis_url_env: str = "LLMSERVICE_REDIS_URL"
     redis_prefix: str = attrs.field(default="llmservice", validator=check_prefix)

@@ -81,7 +81,7 @@ class Stub:
 
 
 @contextmanager
-def stub(address: str, options: Sequence[tuple[str, str]] = ()) -> Iterator[Stub]:
+def stub(address: str, options: Sequence[tuple[str, str | int]] = ()) -> Iterator[Stub]:
     """Give a grpcio client."""
     with grpc.insecure_channel(address, options) as channel:
         service = "/llmservice.v1.LLMService/"

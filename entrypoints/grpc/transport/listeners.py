@@ -75,6 +75,36 @@ async def open_listeners(
         yield tuple(listeners)
 
 
+@asynccontextmanager
+async def reserved(
+    addresses: Sequence[AnyAddress], *, shared: bool
+) -> AsyncIterator[tuple[Address, ...]]:
+    """Hold `addresses`, which other processes shall share, without listening; port 0 becomes a free one.
+
+    Args:
+        addresses: Of sockets in the network.
+        shared: Whether somebody may listen there already.
+
+    Raises:
+        CannotListen: One of them cannot be had.
+    """
+    with ExitStack() as stack:
+        held: list[Address] = []
+        for address in addresses:
+            assert isinstance(address, Address)
+            try:
+                if not (shared or address.port == 0):
+                    # Who listens there would not be noticed if both are ready to share.
+                    with ExitStack() as probing:
+                        await _bound(probing, address, Binding())
+                for bound in await _bound(stack, address, Binding(reuse_port=True)):
+                    host, port = bound.getsockname()[:2]
+                    held.append(Address(host, port))
+            except OSError as error:
+                raise _cannot_listen(address, error) from error
+        yield tuple(held)
+
+
 async def accept_forever(
     listener: Listener,
     handlers: trio.Nursery,
