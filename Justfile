@@ -94,7 +94,7 @@ coverage:
 @conformance *CLIENTS:
     exec {{ bin }}/python -m tests.system.conformance "$@"
 
-# Measure something: cancel, codec, fairness, grpc, http, layers, service, soak, start; --help says how
+# Measure something: cancel, codec, fairness, grpc, http, layers, service, soak, start, telemetry; --help says how
 [group('verify')]
 @bench NAME *ARGS:
     name="$1"; shift; exec {{ bin }}/python -m "tests.benchmarks.$name" "$@"

@@ -15,6 +15,7 @@ from entrypoints.grpc.transport.dispatch import CallStatus, Next
 from ports.telemetry import CallEnd, CallWatch, Telemetry
 
 TRACEPARENT = "traceparent"
+_ASKED = (ChatCall, EmbeddingCall)
 _LONGEST = 64
 """What is longer is none of ours: version 00 has 55 characters."""
 
@@ -25,6 +26,7 @@ class WatchedCall:
 
     _call: ServerCall
     started_s: float
+    method: str
     traceparent: str = ""
     watch: CallWatch | None = None
 
@@ -32,12 +34,6 @@ class WatchedCall:
     def request_id(self) -> str:
         """The call's."""
         return self._call.request_id
-
-    @property
-    def method(self) -> str:
-        """As the client wrote it."""
-        head = self._call.head
-        return f"{head.service}/{head.method}"
 
     @property
     def peer(self) -> str:
@@ -53,7 +49,7 @@ class WatchedCall:
     def asked(self) -> ChatCall | EmbeddingCall | None:
         """What is asked of a model."""
         asked = self._call.context
-        return asked if isinstance(asked, ChatCall | EmbeddingCall) else None
+        return asked if isinstance(asked, _ASKED) else None
 
     def stop(self) -> None:
         """End the call, as an operator."""
@@ -105,7 +101,9 @@ class Watching:
         for name, value in call.metadata:
             if name == TRACEPARENT and isinstance(value, str) and len(value) <= _LONGEST:
                 told = value
-        call.watched = seen = WatchedCall(call, self.clock(), told)
+        head = call.head
+        method = f"{head.service}/{head.method}"
+        call.watched = seen = WatchedCall(call, self.clock(), method, told)
         seen.watch = self.telemetry.call(seen)
         return seen
 

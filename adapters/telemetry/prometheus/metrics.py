@@ -133,8 +133,9 @@ class _Method:
         status = ledger.cache_status
         if status is not None:
             metrics.tables.cache.of(status).add()
-        # Of an answer that is read on it is not known yet how long it takes.
-        if (ledger.attempts or status is CacheStatus.HIT) and ledger.left is None:
+        # Of an answer that is read on it is not known yet how long it takes; a joined one began before.
+        known = ledger.left is None and status is not CacheStatus.COALESCED
+        if known and (ledger.attempts or status is CacheStatus.HIT):
             theirs_s = sum([each.total_s for each in ledger.attempts])
             ours_s = end.duration_s - theirs_s - ledger.queued_s - ledger.paused_s
             metrics.tables.ours_s.of().add(max(0.0, ours_s), trace)

@@ -171,6 +171,12 @@ def test_how_long_an_answer_takes_that_is_read_on_is_not_known_at_its_calls_end(
     assert numbers(metrics, names.OVERHEAD) == {(): (0, 0)}
 
 
+def test_an_answer_that_was_joined_in_the_middle_says_nothing_of_our_time() -> None:
+    metrics = Metrics()
+    serve(metrics, Live(), attempt(), cache_status=CacheStatus.COALESCED)
+    assert numbers(metrics, names.OVERHEAD) == {(): (0, 0)}
+
+
 def test_limits_and_resorts_are_counted() -> None:
     metrics = Metrics()
     watch = metrics.call(Call())

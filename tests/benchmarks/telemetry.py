@@ -1,0 +1,148 @@
+"""What it costs to be watched: the log's line of a call and its metrics, beside a call that nobody watches.
+
+    just bench telemetry [--rounds N] [--calls N] [--chunks N] [--json FILE]
+
+A model whose answer is ready is asked through the layer that settles attempts, and the call is ended as the
+server ends it. Chunks are measured as the difference between a long stream and a short one. It is the
+processor's time, of one task on one core; the log is written to nowhere.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from time import process_time
+from typing import TypeAlias
+
+import attrs
+import trio
+from loguru import logger
+
+from adapters.storage.memory_usage_log import MemoryUsageLog
+from adapters.telemetry.prometheus.metrics import Metrics
+from domain.model.call import ChatCall, Ledger
+from domain.services.settle import Settled
+from entrypoints.cli.logs import set_up_logs
+from entrypoints.grpc.endings import endings
+from entrypoints.grpc.transport.call import ServerCall
+from entrypoints.grpc.transport.dispatch import OK
+from entrypoints.grpc.watching import Watching, watch_of
+from tests.benchmarks.layers import REQUEST, SHORT, Ready
+from tests.benchmarks.machine import cores, subject_core
+from tests.benchmarks.table import Figures
+from tests.support.core_call import server_call
+
+NOBODY = "nobody watches"
+METHOD = "llmservice.v1.LLMService/Invoke"
+TRACED = (("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),)
+Ask: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@attrs.frozen
+class Rig:
+    """One way to be watched.
+
+    Attributes:
+        watching: ``None``: nobody is.
+        logs: Whether a call has its line.
+        metadata: Of the call.
+    """
+
+    watching: Watching | None = None
+    logs: bool = False
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    def asked(self, bottom: Ready) -> Ask:
+        """Return how a whole call is made."""
+        settled = Settled(bottom, "upstream", MemoryUsageLog())
+        ended = endings(self.watching).ended
+
+        async def proceed(call: ServerCall) -> None:
+            watch, traceparent = watch_of(call)
+            asked = ChatCall(
+                request=REQUEST,
+                request_id="call-1",
+                ledger=Ledger(watch=watch),
+                traceparent=traceparent,
+            )
+            call.context = asked
+            async with settled.stream(asked) as events:
+                async for _ in events:
+                    pass
+
+        async def ask() -> None:
+            call = server_call(self.metadata, request_id="call-1")
+            if self.watching is None:
+                await proceed(call)
+            else:
+                await self.watching.watched(call, proceed)
+            if self.logs:
+                ended(call, OK)
+            elif self.watching is not None:
+                self.watching.ended(call, OK)
+
+        return ask
+
+
+def rigs() -> Mapping[str, Rig]:
+    """Return everything that is measured, the one that pays nothing first."""
+    metrics = Watching(Metrics(frozenset({METHOD})))
+    return {
+        NOBODY: Rig(),
+        "metrics": Rig(metrics),
+        "metrics, of a traced call": Rig(metrics, metadata=TRACED),
+        "metrics, callers apart": Rig(Watching(Metrics(frozenset({METHOD}), told_apart=100))),
+        "the log's line": Rig(logs=True),
+        "metrics and the log's line": Rig(metrics, logs=True),
+    }
+
+
+async def measure(rounds: int, calls: int, chunks: int) -> Figures:
+    """Ask in every way in turn; the first round, which warms up, does not count."""
+    figures = Figures()
+    bottom = Ready()
+    found = {name: rig.asked(bottom) for name, rig in rigs().items()}
+    for turn in range(rounds + 1):
+        plain = 0.0
+        for name, ask in found.items():
+            bottom.chunks = 1
+            call_us = await _spent_us(ask, calls)
+            bottom.chunks = SHORT
+            short_us = await _spent_us(ask, max(calls // 10, 1))
+            bottom.chunks = SHORT + chunks
+            long_us = await _spent_us(ask, max(calls // 10, 1))
+            plain = call_us if name == NOBODY else plain
+            if turn:
+                told = {
+                    "us a call": call_us,
+                    "adds": call_us - plain,
+                    "us a chunk": (long_us - short_us) / chunks,
+                }
+                figures.add("being watched", name, told)
+    return figures
+
+
+async def _spent_us(ask: Ask, times: int) -> float:
+    began = process_time()
+    for _ in range(times):
+        await ask()
+    return (process_time() - began) / times * 1e6
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--chunks", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    asked_for = parser.parse_args()
+    if len(cores()) > 1:
+        os.sched_setaffinity(0, {subject_core()})
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stderr = nowhere
+        set_up_logs("INFO")
+        measured = trio.run(measure, asked_for.rounds, asked_for.calls, asked_for.chunks)
+        logger.remove()
+        sys.stderr = sys.__stderr__
+    measured.report("telemetry", NOBODY, asked_for.json)
