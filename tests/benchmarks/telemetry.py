@@ -17,17 +17,18 @@ from typing import TypeAlias
 
 import attrs
 import trio
-from loguru import logger
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from adapters.telemetry.prometheus.metrics import Metrics
 from domain.model.call import ChatCall, Ledger
 from domain.services.settle import Settled
-from entrypoints.cli.logs import set_up_logs
+from entrypoints.cli.logs import open_log, told_to
 from entrypoints.grpc.endings import endings
+from entrypoints.grpc.told import Told
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import OK
 from entrypoints.grpc.watching import Watching, watch_of
+from entrypoints.settings.tree import Settings
 from tests.benchmarks.layers import REQUEST, SHORT, Ready
 from tests.benchmarks.machine import cores, subject_core
 from tests.benchmarks.table import Figures
@@ -45,18 +46,18 @@ class Rig:
 
     Attributes:
         watching: ``None``: nobody is.
-        logs: Whether a call has its line.
+        told: Takes the call's line; ``None``: there is none.
         metadata: Of the call.
     """
 
     watching: Watching | None = None
-    logs: bool = False
+    told: Told | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
     def asked(self, bottom: Ready) -> Ask:
         """Return how a whole call is made."""
         settled = Settled(bottom, "upstream", MemoryUsageLog())
-        ended = endings(self.watching).ended
+        ended = None if self.told is None else endings(self.told, self.watching).ended
 
         async def proceed(call: ServerCall) -> None:
             watch, traceparent = watch_of(call)
@@ -77,7 +78,7 @@ class Rig:
                 await proceed(call)
             else:
                 await self.watching.watched(call, proceed)
-            if self.logs:
+            if ended is not None:
                 ended(call, OK)
             elif self.watching is not None:
                 self.watching.ended(call, OK)
@@ -85,7 +86,7 @@ class Rig:
         return ask
 
 
-def rigs() -> Mapping[str, Rig]:
+def rigs(told: Told) -> Mapping[str, Rig]:
     """Return everything that is measured, the one that pays nothing first."""
     metrics = Watching(Metrics(frozenset({METHOD})))
     return {
@@ -93,16 +94,16 @@ def rigs() -> Mapping[str, Rig]:
         "metrics": Rig(metrics),
         "metrics, of a traced call": Rig(metrics, metadata=TRACED),
         "metrics, callers apart": Rig(Watching(Metrics(frozenset({METHOD}), told_apart=100))),
-        "the log's line": Rig(logs=True),
-        "metrics and the log's line": Rig(metrics, logs=True),
+        "the log's line": Rig(told=told),
+        "metrics and the log's line": Rig(metrics, told),
     }
 
 
-async def measure(rounds: int, calls: int, chunks: int) -> Figures:
+async def measure(told: Told, rounds: int, calls: int, chunks: int) -> Figures:
     """Ask in every way in turn; the first round, which warms up, does not count."""
     figures = Figures()
     bottom = Ready()
-    found = {name: rig.asked(bottom) for name, rig in rigs().items()}
+    found = {name: rig.asked(bottom) for name, rig in rigs(told).items()}
     for turn in range(rounds + 1):
         plain = 0.0
         for name, ask in found.items():
@@ -114,12 +115,12 @@ async def measure(rounds: int, calls: int, chunks: int) -> Figures:
             long_us = await _spent_us(ask, max(calls // 10, 1))
             plain = call_us if name == NOBODY else plain
             if turn:
-                told = {
+                spent = {
                     "us a call": call_us,
                     "adds": call_us - plain,
                     "us a chunk": (long_us - short_us) / chunks,
                 }
-                figures.add("being watched", name, told)
+                figures.add("being watched", name, spent)
     return figures
 
 
@@ -141,8 +142,9 @@ if __name__ == "__main__":
         os.sched_setaffinity(0, {subject_core()})
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         sys.stderr = nowhere
-        set_up_logs("INFO")
-        measured = trio.run(measure, asked_for.rounds, asked_for.calls, asked_for.chunks)
-        logger.remove()
+        settings = Settings()
+        with open_log(settings, {}) as log:
+            told = told_to(log, settings.logs)
+            measured = trio.run(measure, told, asked_for.rounds, asked_for.calls, asked_for.chunks)
         sys.stderr = sys.__stderr__
     measured.report("telemetry", NOBODY, asked_for.json)
