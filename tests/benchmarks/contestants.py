@@ -26,6 +26,9 @@ _CONNECTIONS = {1: 1, 32: 4, 128: 4}
 _PER_CONNECTION = 50
 
 EVERYTHING = f"""
+[http]
+port = 0
+
 [account]
 database = "sqlite:///FOLDER/usage.db"
 
@@ -45,6 +48,9 @@ input_usd = 0.5
 output_usd = 1.5
 """
 NOTHING = """
+[http]
+enabled = false
+
 [account]
 database = "memory"
 

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.cli_runs import CONFIG, Running, serving, wait_until
+from tests.support.http_side import http_address
 from tests.support.system_gateway import ask, stub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,9 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def address(server: Running) -> str:
-    found = re.search(r'over HTTP", "address": "([^"]+)"', server.log())
-    assert found is not None
-    return found[1]
+    return http_address(server)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """An HTTP side in this process, and a client that says what it likes."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from entrypoints.grpc.authentication import OPEN, Admission
 from entrypoints.grpc.transport.draining import Draining
 from entrypoints.http.side import open_http_side
 from entrypoints.settings.http import HttpSettings
+from tests.support.cli_runs import Running
 
 PATIENCE_S = 15.0
 
@@ -92,3 +94,10 @@ async def open_side(
         side.begin()
         assert isinstance(side.address, Address)
         yield Side(side.address, board, board.draining)
+
+
+def http_address(running: Running) -> str:
+    """Return where a server's HTTP side listens, as its log says."""
+    running.wait_for("over HTTP")
+    (line,) = [each for each in running.log().splitlines() if "over HTTP" in each]
+    return str(json.loads(line)["address"])

@@ -1,6 +1,5 @@
 """The metrics of a real server: equal to its account, clean by Prometheus' own tools, there to the end."""
 
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from tests.support.cli_runs import Running, serving, wait_until
+from tests.support.http_side import http_address
 from tests.support.system_gateway import Stub, ask, stub
 
 CONFIG = """
@@ -143,9 +143,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         other=sha256(b"bert").hexdigest(),
     )
     with serving(folder, config) as running:
-        found = re.search(r'over HTTP", "address": "([^"]+)"', running.log())
-        assert found is not None
-        yield Seen(running, found[1])
+        yield Seen(running, http_address(running))
 
 
 @pytest.fixture(scope="module")

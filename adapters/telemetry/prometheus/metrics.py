@@ -36,14 +36,15 @@ class Metrics:
     told_apart: int = 0
     tables: Tables = attrs.field(init=False, factory=Tables)
     callers: CallerTables | None = attrs.field(init=False, default=None)
+    ours_s: Distribution = attrs.field(init=False)
+    waits_s: Distribution = attrs.field(init=False)
     _methods: dict[str, "_Method"] = attrs.field(init=False, factory=dict)
     _routes: dict[tuple[str, str, Operation], "_Route"] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.told_apart:
             self.callers = CallerTables(self.told_apart)
-        for series in (self.tables.ours_s, self.tables.waits_s):
-            series.of()
+        self.ours_s, self.waits_s = self.tables.ours_s.of(), self.tables.waits_s.of()
 
     def call(self, call: LiveCall, /) -> "_Method":
         """See `ports.telemetry.Telemetry`."""
@@ -103,7 +104,7 @@ class _Method:
         return self._metrics.route(live)
 
     def admitted(self, queued_s: float, /) -> None:
-        self._metrics.tables.waits_s.of().add(queued_s)
+        self._metrics.waits_s.add(queued_s)
 
     def refused(self, reason: ErrorReason, /) -> None:
         self._metrics.tables.rejections.of(reason.name).add()
@@ -138,7 +139,7 @@ class _Method:
         if known and (ledger.attempts or status is CacheStatus.HIT):
             theirs_s = sum([each.total_s for each in ledger.attempts])
             ours_s = end.duration_s - theirs_s - ledger.queued_s - ledger.paused_s
-            metrics.tables.ours_s.of().add(max(0.0, ours_s), trace)
+            metrics.ours_s.add(max(0.0, ours_s), trace)
 
 
 @attrs.define(eq=False)
