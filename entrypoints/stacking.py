@@ -11,6 +11,8 @@ from adapters.scripted.provider import Scripted
 from domain.model.chat import OnDisconnect
 from domain.policy.fingerprint import digest
 from domain.policy.patience import Patience
+from domain.policy.retry import RetryPolicy
+from domain.policy.retry_budget import BudgetPolicy
 from domain.policy.route_book import RouteBook
 from domain.services.absent import Absent
 from domain.services.admission import Admission, Admitted
@@ -25,6 +27,7 @@ from domain.services.keybook import Keybook
 from domain.services.lanes import Laned
 from domain.services.public_names import PublicNames
 from domain.services.recalled import Keeping, Kept, Recalled
+from domain.services.retried import Retried
 from domain.services.route import Routed
 from domain.services.routes import Routes
 from domain.services.settle import Settled
@@ -32,6 +35,7 @@ from domain.services.signed import Signer
 from domain.services.stacked import Stacked
 from entrypoints.public_names import catalogue, watching
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
+from entrypoints.settings.retry import RetrySettings
 from entrypoints.settings.tree import Settings
 from entrypoints.ways import Way, way_to
 from ports.chat_model import ChatModel
@@ -91,10 +95,11 @@ class Stacker:
         providers = {name: route.provider for name, route in routes.items()}
         policies = {name: route.on_disconnect for name, route in routes.items()}
         sign = Signer({name: route.maker for name, route in routes.items()})
+        retried = Retried(Routes(providers), *retrying(self.settings.retry))
         # Around admission: what is read on holds its limits until its end.
         names = catalogue(self.settings.models, self.book.keys)
         # Below what is given again, which is there even while all routes are left alone.
-        chosen = Chosen(Routes(providers), names, self.book)
+        chosen = Chosen(retried, names, self.book)
         drained = Drained(chosen, self.drains, of_providers=policies)
         # Outermost: what is given again costs no limits. Who may ask was checked before.
         kept = Kept(drained, self.keeping, sign)
@@ -173,3 +178,20 @@ class Stacker:
     def _patience(self) -> Patience:
         timeouts = self.settings.timeouts
         return Patience(first_token_s=timeouts.first_token_s, idle_s=timeouts.idle_s)
+
+
+def retrying(settings: RetrySettings) -> tuple[RetryPolicy, BudgetPolicy]:
+    """Return `settings` in the words of the core."""
+    policy = RetryPolicy(
+        max_attempts=settings.max_attempts,
+        base_s=settings.base_s,
+        max_s=settings.max_s,
+        max_wait_s=settings.max_wait_s,
+        accepted=settings.after_accept,
+    )
+    budget = BudgetPolicy(
+        ratio=settings.budget_ratio,
+        min_per_s=settings.budget_min_per_s,
+        burst=settings.budget_burst,
+    )
+    return policy, budget

@@ -110,6 +110,7 @@ class HttpChatModel:
                     ready.extend(_warnings(wire))
         except ChatError as error:
             self.endpoint.discreet(error)
+            error.upstream_status = error.upstream_status or head.status
             if not ready:
                 raise
             return Given(ready, error)

@@ -99,16 +99,21 @@ class Events(AsyncIterator[ChatEvent]):
     async def _fill(self) -> None:
         """Read until something is ready."""
         self._given = 0
-        while not self._ready:
-            if self._failure is not None:
-                raise self._failure
-            if self.finished:
-                raise StopAsyncIteration
-            data = await self._read()
-            if data:
-                self._take(self._decoder.feed(data))
-            else:
-                self._end()
+        try:
+            while not self._ready:
+                if self._failure is not None:
+                    raise self._failure
+                if self.finished:
+                    raise StopAsyncIteration
+                data = await self._read()
+                if data:
+                    self._take(self._decoder.feed(data))
+                else:
+                    self._end()
+        except ChatError as error:
+            # It had accepted the request.
+            error.upstream_status = error.upstream_status or self._upstream.status
+            raise
 
     async def _read(self) -> bytes:
         decoder = self._decoder

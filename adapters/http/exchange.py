@@ -71,11 +71,19 @@ class Exchange:
         Raises:
             ChatError: There is none.
         """
+        head = None
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s):
             async with aclosing(await self.post(wire)) as upstream:
                 head = await self.accepted(upstream, meaning)
-                return head, await self._body(upstream)
-        raise Patience(first_token_s=limit_s).no_first_token()
+                try:
+                    return head, await self._body(upstream)
+                except ChatError as error:
+                    # It had accepted the request.
+                    error.upstream_status = head.status
+                    raise
+        failure = Patience(first_token_s=limit_s).no_first_token()
+        failure.upstream_status = None if head is None else head.status
+        raise failure
 
     async def post(self, wire: WireRequest) -> Upstream:
         """Send `wire`; return the answer once its head is there. The caller closes it."""

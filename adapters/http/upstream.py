@@ -31,6 +31,11 @@ class Upstream:
     ended: bool = False
 
     @property
+    def status(self) -> int:
+        """Its status."""
+        return self._answer.status
+
+    @property
     def head(self) -> ResponseHead:
         """Status and headers."""
         answer = self._answer

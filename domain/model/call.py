@@ -30,6 +30,7 @@ class Ledger:
         attempts: Oldest first, settled or served.
         queued_s: How long the call has waited for its limits, in seconds.
         paused_s: How long it has rested between attempts, in seconds.
+        counted: Whether the call counts among the requests of its caller already.
         drained: Whether the call is cancelled because the service goes away, and not by its caller.
         stopped: Whether an operator has ended the call: then its answer is not read on.
         left: Why the caller is gone, if its answer is read on for the account alone.
@@ -45,6 +46,7 @@ class Ledger:
     attempts: list[Attempt] = attrs.field(factory=list)
     queued_s: float = 0.0
     paused_s: float = 0.0
+    counted: bool = False
     drained: bool = False
     stopped: bool = False
     left: ErrorReason | None = None

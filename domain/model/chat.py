@@ -13,6 +13,7 @@ import attrs
 from domain.model.caching import CacheControl
 from domain.model.json_value import JsonObject
 from domain.model.response_cache import ResponseCachePolicy
+from domain.model.routing import DEFAULT_ROUTING, Routing
 from domain.model.tools import Tool, ToolChoice
 
 
@@ -218,6 +219,7 @@ class ChatRequest:
         stop: Sequences that end the answer and are not part of it.
         presence_penalty: In [-2, 2].
         frequency_penalty: In [-2, 2].
+        routing: Where else it may be answered, and how often that is tried.
         on_disconnect: What becomes of the answer if the caller leaves; ``None`` is the provider's default.
         response_cache: What is asked of our own cache; ``None``: nothing.
         idempotency_key: Of the caller's own; the same call under the same key is made once.
@@ -245,6 +247,7 @@ class ChatRequest:
     response_format: ResponseFormat | None = None
     reasoning: ReasoningConfig | None = None
     timeouts: Timeouts = Timeouts()
+    routing: Routing = DEFAULT_ROUTING
     on_disconnect: OnDisconnect | None = None
     response_cache: ResponseCachePolicy | None = None
     idempotency_key: str = ""

@@ -1,6 +1,7 @@
 """The answer, as it arrives.
 
-A stream is `Started`, then deltas, then exactly one `Finished`; or it ends in a `ChatError`. A stream that
+A stream is `Started`, then deltas, then exactly one `Finished`; or it ends in a `ChatError`. Only a call that
+wants it so is given `RouteChanged`, after which all begins anew. A stream that
 just stops is a bug of its maker: a truncated answer never looks complete.
 """
 
@@ -9,7 +10,9 @@ from typing import TypeAlias
 
 import attrs
 
+from domain.model.errors import ErrorReason
 from domain.model.response_cache import CacheStatus
+from domain.model.target import Target
 from domain.model.usage import NO_USAGE, Attempt, Usage
 
 
@@ -118,6 +121,19 @@ class WarningRaised:
 
 
 @attrs.frozen(kw_only=True)
+class RouteChanged:
+    """The answer broke off and begins anew: all that was said before, its beginning included, is void.
+
+    Attributes:
+        reason: Why it broke off.
+    """
+
+    previous: Target
+    next: Target
+    reason: ErrorReason
+
+
+@attrs.frozen(kw_only=True)
 class Finished:
     """The answer is complete; nothing follows.
 
@@ -135,7 +151,9 @@ class Finished:
 
 
 ContentEvent: TypeAlias = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
-ChatEvent: TypeAlias = Started | ContentEvent | UsageReported | WarningRaised | Finished
+ChatEvent: TypeAlias = (
+    Started | ContentEvent | UsageReported | WarningRaised | RouteChanged | Finished
+)
 
 CONTENT_EVENTS = frozenset({TextDelta, RefusalDelta, ReasoningDelta, ToolCallDelta})
 """Types of the events that carry part of the answer."""

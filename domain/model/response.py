@@ -1,6 +1,7 @@
 """The whole answer, and the fold that makes it from events.
 
-Law: however a delta is cut into smaller ones, the fold is the same.
+Laws: however a delta is cut into smaller ones, the fold is the same; of an answer that began anew only what
+was said last is left.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from domain.model.events import (
     FinishReason,
     ReasoningDelta,
     RefusalDelta,
+    RouteChanged,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -141,6 +143,11 @@ class ResponseFold:
     def _warn(self, event: WarningRaised) -> None:
         self._warnings.append(event.warning)
 
+    def _begin_anew(self, _: RouteChanged) -> None:
+        self._started = None
+        self._parts.clear()
+        self._warnings.clear()
+
     def _finish(self, event: Finished) -> None:
         self._finished = event
 
@@ -173,6 +180,7 @@ _RULES: Mapping[type, Callable[[ResponseFold, Any], None]] = {
     ReasoningDelta: ResponseFold._reasoning,
     ToolCallDelta: ResponseFold._tool_call,
     WarningRaised: ResponseFold._warn,
+    RouteChanged: ResponseFold._begin_anew,
     Finished: ResponseFold._finish,
 }
 _FINAL: Mapping[type, Callable[[_Part], ContentPart]] = {

@@ -52,7 +52,11 @@ NO_USAGE = Usage()
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended."""
+    """How an attempt ended.
+
+    `SKIPPED_COOLDOWN` is none: a route that rests was not asked. It stands among the attempts of its call,
+    and has no record, since nothing went upstream.
+    """
 
     SERVED = "served"
     FAILED = "failed"

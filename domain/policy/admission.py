@@ -9,7 +9,7 @@ from domain.model.caller import Caller
 from domain.model.chat import ChatRequest
 from domain.model.model_info import ModelInfo
 from domain.model.usage import Attempt, Usage
-from domain.policy.limits import Limit, Need, limits_of
+from domain.policy.limits import Limit, LimitKind, Need, limits_of
 from domain.policy.token_estimate import input_tokens
 
 UNKNOWN_OUTPUT_TOKENS = 4_096
@@ -59,6 +59,15 @@ class LimitTable:
         name = f"{provider}/{model}"
         fitting = (each for glob, each in self.models.items() if fnmatchcase(name, glob))
         return (*found, *(limit for limits in fitting for limit in limits))
+
+
+def uncounted(limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    """Return `limits` without that on its caller's requests: a call is one, however often it is tried."""
+    return tuple(
+        each
+        for each in limits
+        if each.kind is not LimitKind.REQUESTS_PER_MINUTE or not each.subject.startswith("caller:")
+    )
 
 
 def bound(request: ChatRequest, info: ModelInfo | None, assumed_output_tokens: int | None) -> Usage:

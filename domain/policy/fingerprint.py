@@ -21,6 +21,7 @@ ASIDE = frozenset(
     {
         "labels",  # attribution: for the account, not for the provider
         "timeouts",  # patience is the caller's own
+        "routing",  # the plan counts, which is made of it, see below
         "on_disconnect",  # what happens when it leaves
         "response_cache",
         "idempotency_key",

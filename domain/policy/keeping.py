@@ -13,6 +13,7 @@ from domain.model.events import (
     FinishReason,
     ReasoningDelta,
     RefusalDelta,
+    RouteChanged,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -55,6 +56,9 @@ def compact(events: Iterable[ChatEvent]) -> tuple[ChatEvent, ...]:
         if type(event) is TextDelta:
             run.append(event)
             length += len(event.text)
+        elif type(event) is RouteChanged:
+            # What was said before counts no more.
+            found = []
         elif type(event) is not UsageReported:
             found.append(_LEAN[type(event)](event) if type(event) in _LEAN else event)
     return (*found, *([_joined(run)] if run else ()))

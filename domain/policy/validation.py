@@ -26,6 +26,7 @@ MAX_LABELS, MAX_LABEL_KEY_BYTES, MAX_LABEL_VALUE_BYTES = 16, 64, 256
 MAX_STOP = 16
 MAX_NAME_BYTES = 256
 _KEY = re.compile(rf"[!-~]{{1,{MAX_NAME_BYTES}}}")
+MAX_FALLBACKS, MAX_ATTEMPTS = 8, 10
 
 
 def violations(request: ChatRequest) -> list[FieldViolation]:
@@ -129,9 +130,21 @@ _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]
     ("timeouts.max_queue", 0, 86_400, lambda r: r.timeouts.max_queue_s),
     ("timeouts.first_token", 0.001, 86_400, lambda r: r.timeouts.first_token_s),
     ("timeouts.idle", 0.001, 86_400, lambda r: r.timeouts.idle_s),
+    ("routing.max_attempts", 1, MAX_ATTEMPTS, lambda r: r.routing.max_attempts),
     ("response_cache.ttl", 0.001, math.inf, lambda r: _cache_of(r).ttl_s),
     ("response_cache.max_age", 0, math.inf, lambda r: _cache_of(r).max_age_s),
 )
+
+
+def _fallbacks(request: ChatRequest) -> Iterator[FieldViolation]:
+    fallbacks = request.routing.fallbacks
+    if len(fallbacks) > MAX_FALLBACKS:
+        yield FieldViolation(
+            "routing.fallbacks", f"has {len(fallbacks)} routes; at most {MAX_FALLBACKS} are taken"
+        )
+    for index, target in enumerate(fallbacks):
+        for each in model_violations(target.model):
+            yield FieldViolation(f"routing.fallbacks[{index}].{each.field}", each.description)
 
 
 def _stop(request: ChatRequest) -> Iterator[FieldViolation]:
@@ -238,6 +251,7 @@ _RULES: Sequence[Callable[[ChatRequest], Iterator[FieldViolation]]] = (
     _model,
     _messages,
     _numbers,
+    _fallbacks,
     _stop,
     _tools,
     _format,

@@ -14,7 +14,7 @@ from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
 from domain.model.usage import Usage
-from domain.policy.admission import LimitTable, bound, tokens_of, used
+from domain.policy.admission import LimitTable, bound, tokens_of, uncounted, used
 from domain.policy.limits import BUDGETS, Limit, Need
 from ports.chat_model import ChatModel
 from ports.limiter import Limiter
@@ -80,6 +80,7 @@ class Admission:
             async with self.limiter.reserved(limits, need, wait_s) as reservation:
                 is_in = True
                 ledger.queued_s += reservation.queued_s
+                ledger.counted = True
                 if watch is not None:
                     watch.admitted(reservation.queued_s)
                 before = len(ledger.attempts)
@@ -124,6 +125,8 @@ class Admitted:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
         limits = self.admission.limits(call.caller, self.provider.name, call.request.model)
+        if call.ledger.counted:
+            limits = uncounted(limits)
         # A call without limits pays for none.
         return self._within(limits, call) if limits else self.inner.stream(call)
 

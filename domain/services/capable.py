@@ -8,7 +8,7 @@ import anyio.lowlevel
 import attrs
 
 from domain.model.call import ChatCall
-from domain.model.chat import UnsupportedParams
+from domain.model.chat import ChatRequest, UnsupportedParams
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.model.events import CallWarning, ChatEvent, Started, WarningRaised
 from domain.model.model_info import ModelInfo
@@ -47,14 +47,20 @@ class Capable:
         async with self.inner.stream(lean) as events:
             yield _WarnedAfterStart(events, deque(warnings))
 
-    def _lean(self, call: ChatCall, found: Sequence[Unsupported]) -> ChatCall:
-        drop = call.request.unsupported_params is UnsupportedParams.WARN_AND_DROP
+    def violations(self, request: ChatRequest) -> list[FieldViolation]:
+        """Return every part of `request` for which it would be refused."""
+        return self._refused(request, unsupported(request, self.info))
+
+    def _refused(self, request: ChatRequest, found: Sequence[Unsupported]) -> list[FieldViolation]:
+        drop = request.unsupported_params is UnsupportedParams.WARN_AND_DROP
         refused = [each for each in found if each.drop is None or not drop]
-        if refused:
-            raise InvalidRequest(
-                *(FieldViolation(each.field, self._refusal(each)) for each in refused)
-            )
+        return [FieldViolation(each.field, self._refusal(each)) for each in refused]
+
+    def _lean(self, call: ChatCall, found: Sequence[Unsupported]) -> ChatCall:
         request = call.request
+        refused = self._refused(request, found)
+        if refused:
+            raise InvalidRequest(*refused)
         for without in (each.drop for each in found if each.drop is not None):
             request = without(request)
         return attrs.evolve(call, request=request)

@@ -8,13 +8,14 @@ import attrs
 
 from domain.model.call import ChatCall
 from domain.model.caller import ANONYMOUS, Caller
-from domain.model.errors import ModelUnknown
+from domain.model.errors import AccessDenied, FieldViolation, InvalidRequest, ModelUnknown
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 from domain.model.target import Target
 from domain.policy.access import demand_use, may_reach, may_use
 from domain.policy.catalogue import resolve
 from domain.policy.route_book import RouteBook
+from domain.services.capable import Capable
 from domain.services.public_names import PublicNames
 from domain.services.routes import Routes
 from ports.chat_model import ChatModel
@@ -57,36 +58,63 @@ class Routed:
         Raises:
             ModelUnknown: No provider, or no model of that provider, has that name.
             AccessDenied: The caller may not use that model.
-            InvalidRequest: The model does not take a part of the request.
+            InvalidRequest: The model does not take a part of the request, or a fallback cannot serve it.
         """
-        caller, request = call.caller, call.request
-        if not request.provider and request.model in self.public.catalogue:
-            return self._named(call)
+        request = call.request
+        public, plan = self._asked(call.caller, request.provider, request.model)
+        if request.routing.fallbacks:
+            others = enumerate(request.routing.fallbacks)
+            rest = [
+                each for index, target in others for each in self._fallback(call, target, index)
+            ]
+            # Once each, however they are named.
+            plan = tuple(dict.fromkeys((*plan, *rest)))
+        request = attrs.evolve(request, provider=plan[0].provider, model=plan[0].model)
+        return self.top.stream(attrs.evolve(call, request=request, plan=plan, public=public))
+
+    def _asked(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
+        """Return the public name that is asked for, if it is one, and where it is answered."""
+        if not provider and model in self.public.catalogue:
+            return model, self.public.targets(caller, model)
+        return "", (self._target(caller, provider, model),)
+
+    def _target(self, caller: Caller, provider: str, model: str) -> Target:
         name, model = resolve(
-            request.provider,
-            request.model,
+            provider,
+            model,
             self._declared,
             partial(may_reach, caller),
             self.public.names(caller),
         )
         # First of all: what else would be said of the model is not for those who may not use it.
         demand_use(caller, name, model)
-        provider = self.providers[name]
-        info = provider.info(model)
-        if info is None:
+        if self.providers[name].info(model) is None:
             known = ", ".join(
                 sorted(each for each in self._declared[name] if may_use(caller, name, each))
             )
             raise ModelUnknown(f"provider {name!r} has no model {model!r}; it has: {known}")
-        request = attrs.evolve(request, provider=name, model=model)
-        return self.top.stream(attrs.evolve(call, request=request, plan=(Target(name, model),)))
+        return Target(name, model)
 
-    def _named(self, call: ChatCall) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
-        """Open the answer to a call for a public name."""
-        public = call.request.model
-        plan = self.public.targets(call.caller, public)
-        request = attrs.evolve(call.request, provider=plan[0].provider, model=plan[0].model)
-        return self.top.stream(attrs.evolve(call, request=request, plan=plan, public=public))
+    def _fallback(self, call: ChatCall, asked: Target, index: int) -> tuple[Target, ...]:
+        # Now, and not when it is needed: what cannot help then is better known before.
+        path = f"routing.fallbacks[{index}]"
+        try:
+            _, targets = self._asked(call.caller, asked.provider, asked.model)
+        except ModelUnknown as error:
+            raise InvalidRequest(FieldViolation(path, error.message)) from None
+        except AccessDenied as error:
+            raise AccessDenied(f"{path}: {error.message}") from None
+        for target in targets:
+            self._demand_able(call, target, path)
+        return targets
+
+    def _demand_able(self, call: ChatCall, target: Target, path: str) -> None:
+        provider = self.providers[target.provider]
+        info = provider.info(target.model)
+        refused = [] if info is None else Capable(provider, info).violations(call.request)
+        if refused:
+            what = "; ".join(f"{each.field} {each.description}" for each in refused)
+            raise InvalidRequest(FieldViolation(path, f"does not take this request: {what}"))
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

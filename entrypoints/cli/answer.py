@@ -105,6 +105,18 @@ class Answer:
         warning: Any = event.warning
         say(f"warning: {warning.code}: {warning.message}")
 
+    async def _route_changed(self, event: pb.LLMStreamResponse) -> None:
+        changed = event.route_changed
+        self._back()
+        # What was said stands there already, and is no part of the answer.
+        self.text = ""
+        await self._output.end_line()
+        previous, following = changed.previous, changed.next
+        say(
+            f"{previous.provider}/{previous.model} broke off ({changed.reason}): the answer begins anew,"
+            f" from {following.provider}/{following.model}"
+        )
+
     async def _finish(self, event: pb.LLMStreamResponse) -> None:
         self.finish = event
 
@@ -134,6 +146,7 @@ _RULES: Mapping[int, Callable[[Answer, pb.LLMStreamResponse], Awaitable[None]]] 
     pb.STREAM_EVENT_TYPE_CONTENT_DELTA: Answer._content,
     pb.STREAM_EVENT_TYPE_REASONING_DELTA: Answer._reasoning,
     pb.STREAM_EVENT_TYPE_TOOL_CALL_DELTA: Answer._tool_call,
+    pb.STREAM_EVENT_TYPE_ROUTE_CHANGED: Answer._route_changed,
     pb.STREAM_EVENT_TYPE_WARNING: Answer._warning,
     pb.STREAM_EVENT_TYPE_FINISH: Answer._finish,
 }

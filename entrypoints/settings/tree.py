@@ -21,6 +21,7 @@ from entrypoints.settings.native import NATIVE_KINDS, OFFERED_KINDS, NativeSetti
 from entrypoints.settings.prices import PriceSettings
 from entrypoints.settings.providers import ProviderSettings, declared
 from entrypoints.settings.response_cache import ResponseCacheSettings
+from entrypoints.settings.retry import RetrySettings
 from entrypoints.settings.timeouts import TimeoutSettings
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -86,6 +87,7 @@ class Settings:
     local: LocalSettings = LocalSettings()
     logs: LogSettings = LogSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
+    retry: RetrySettings = RetrySettings()
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()
     response_cache: ResponseCacheSettings = ResponseCacheSettings()

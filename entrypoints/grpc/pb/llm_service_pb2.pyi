@@ -19,6 +19,7 @@ class StreamEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STREAM_EVENT_TYPE_CONTENT_DELTA: _ClassVar[StreamEventType]
     STREAM_EVENT_TYPE_REASONING_DELTA: _ClassVar[StreamEventType]
     STREAM_EVENT_TYPE_TOOL_CALL_DELTA: _ClassVar[StreamEventType]
+    STREAM_EVENT_TYPE_ROUTE_CHANGED: _ClassVar[StreamEventType]
     STREAM_EVENT_TYPE_USAGE: _ClassVar[StreamEventType]
     STREAM_EVENT_TYPE_WARNING: _ClassVar[StreamEventType]
     STREAM_EVENT_TYPE_FINISH: _ClassVar[StreamEventType]
@@ -116,6 +117,12 @@ class CacheStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CACHE_STATUS_COALESCED: _ClassVar[CacheStatus]
     CACHE_STATUS_BYPASS: _ClassVar[CacheStatus]
 
+class MidStreamPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MID_STREAM_POLICY_UNSPECIFIED: _ClassVar[MidStreamPolicy]
+    MID_STREAM_POLICY_FAIL: _ClassVar[MidStreamPolicy]
+    MID_STREAM_POLICY_RESTART_WITH_MARKER: _ClassVar[MidStreamPolicy]
+
 class DisconnectPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DISCONNECT_POLICY_UNSPECIFIED: _ClassVar[DisconnectPolicy]
@@ -132,6 +139,7 @@ STREAM_EVENT_TYPE_START: StreamEventType
 STREAM_EVENT_TYPE_CONTENT_DELTA: StreamEventType
 STREAM_EVENT_TYPE_REASONING_DELTA: StreamEventType
 STREAM_EVENT_TYPE_TOOL_CALL_DELTA: StreamEventType
+STREAM_EVENT_TYPE_ROUTE_CHANGED: StreamEventType
 STREAM_EVENT_TYPE_USAGE: StreamEventType
 STREAM_EVENT_TYPE_WARNING: StreamEventType
 STREAM_EVENT_TYPE_FINISH: StreamEventType
@@ -204,6 +212,9 @@ CACHE_STATUS_MISS: CacheStatus
 CACHE_STATUS_HIT: CacheStatus
 CACHE_STATUS_COALESCED: CacheStatus
 CACHE_STATUS_BYPASS: CacheStatus
+MID_STREAM_POLICY_UNSPECIFIED: MidStreamPolicy
+MID_STREAM_POLICY_FAIL: MidStreamPolicy
+MID_STREAM_POLICY_RESTART_WITH_MARKER: MidStreamPolicy
 DISCONNECT_POLICY_UNSPECIFIED: DisconnectPolicy
 DISCONNECT_POLICY_CANCEL: DisconnectPolicy
 DISCONNECT_POLICY_DRAIN: DisconnectPolicy
@@ -450,10 +461,18 @@ class ResponseCachePolicy(_message.Message):
     def __init__(self, mode: _Optional[_Union[ResponseCacheMode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., coalesce: _Optional[bool] = ...) -> None: ...
 
 class RoutingPolicy(_message.Message):
-    __slots__ = ("on_disconnect",)
+    __slots__ = ("fallbacks", "max_attempts", "mid_stream", "on_disconnect", "retry_after_accept")
+    FALLBACKS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MID_STREAM_FIELD_NUMBER: _ClassVar[int]
     ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    fallbacks: _containers.RepeatedCompositeFieldContainer[Target]
+    max_attempts: int
+    mid_stream: MidStreamPolicy
     on_disconnect: DisconnectPolicy
-    def __init__(self, on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ...) -> None: ...
+    retry_after_accept: bool
+    def __init__(self, fallbacks: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., max_attempts: _Optional[int] = ..., mid_stream: _Optional[_Union[MidStreamPolicy, str]] = ..., on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ..., retry_after_accept: _Optional[bool] = ...) -> None: ...
 
 class TimeoutPolicy(_message.Message):
     __slots__ = ("max_queue", "first_token", "idle")
@@ -494,7 +513,7 @@ class LLMResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., model: _Optional[str] = ..., content: _Optional[str] = ..., message: _Optional[_Union[ChatMessage, _Mapping]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., native_finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., cache_status: _Optional[_Union[CacheStatus, str]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class LLMStreamResponse(_message.Message):
-    __slots__ = ("type", "content", "finish_reason", "usage", "sequence", "part_index", "start", "tool_call", "reasoning", "warning", "finish")
+    __slots__ = ("type", "content", "finish_reason", "usage", "sequence", "part_index", "start", "tool_call", "reasoning", "route_changed", "warning", "finish")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
@@ -504,6 +523,7 @@ class LLMStreamResponse(_message.Message):
     START_FIELD_NUMBER: _ClassVar[int]
     TOOL_CALL_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_CHANGED_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     type: StreamEventType
@@ -515,9 +535,10 @@ class LLMStreamResponse(_message.Message):
     start: StreamStart
     tool_call: ToolCallDelta
     reasoning: ReasoningPart
+    route_changed: RouteChanged
     warning: Warning
     finish: StreamFinish
-    def __init__(self, type: _Optional[_Union[StreamEventType, str]] = ..., content: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., sequence: _Optional[int] = ..., part_index: _Optional[int] = ..., start: _Optional[_Union[StreamStart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finish: _Optional[_Union[StreamFinish, _Mapping]] = ...) -> None: ...
+    def __init__(self, type: _Optional[_Union[StreamEventType, str]] = ..., content: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., sequence: _Optional[int] = ..., part_index: _Optional[int] = ..., start: _Optional[_Union[StreamStart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., route_changed: _Optional[_Union[RouteChanged, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finish: _Optional[_Union[StreamFinish, _Mapping]] = ...) -> None: ...
 
 class StreamStart(_message.Message):
     __slots__ = ("id", "provider", "model", "cache_status")
@@ -542,6 +563,18 @@ class ToolCallDelta(_message.Message):
     arguments_json_fragment: str
     signature: bytes
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., arguments_json_fragment: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class RouteChanged(_message.Message):
+    __slots__ = ("previous", "next", "discard_from_sequence", "reason")
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FROM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    previous: Target
+    next: Target
+    discard_from_sequence: int
+    reason: str
+    def __init__(self, previous: _Optional[_Union[Target, _Mapping]] = ..., next: _Optional[_Union[Target, _Mapping]] = ..., discard_from_sequence: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StreamFinish(_message.Message):
     __slots__ = ("native_finish_reason", "attempts", "warnings")

@@ -15,6 +15,7 @@ from domain.model.events import (
     FinishReason,
     ReasoningDelta,
     RefusalDelta,
+    RouteChanged,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -75,6 +76,7 @@ class StreamWriter:
     """Turns the events of one answer into the messages of one stream, numbered densely from 0."""
 
     _sequence: int = 0
+    _began: int = 0
     _warnings: list[CallWarning] = attrs.field(factory=list)
 
     def message(self, event: ChatEvent) -> pb.LLMStreamResponse:
@@ -92,6 +94,7 @@ class StreamWriter:
         return _EVENTS[type(event)](self, event, sequence)
 
     def _start(self, event: Started, sequence: int) -> pb.LLMStreamResponse:
+        self._began = sequence
         return pb.LLMStreamResponse(
             type=pb.STREAM_EVENT_TYPE_START,
             sequence=sequence,
@@ -148,6 +151,19 @@ class StreamWriter:
             type=pb.STREAM_EVENT_TYPE_WARNING, sequence=sequence, warning=_warning_pb(event.warning)
         )
 
+    def _route_changed(self, event: RouteChanged, sequence: int) -> pb.LLMStreamResponse:
+        self._warnings.clear()
+        return pb.LLMStreamResponse(
+            type=pb.STREAM_EVENT_TYPE_ROUTE_CHANGED,
+            sequence=sequence,
+            route_changed=pb.RouteChanged(
+                previous=pb.Target(provider=event.previous.provider, model=event.previous.model),
+                next=pb.Target(provider=event.next.provider, model=event.next.model),
+                discard_from_sequence=self._began,
+                reason=event.reason.name,
+            ),
+        )
+
     def _finish(self, event: Finished, sequence: int) -> pb.LLMStreamResponse:
         return pb.LLMStreamResponse(
             type=pb.STREAM_EVENT_TYPE_FINISH,
@@ -170,6 +186,7 @@ _EVENTS: Mapping[type, Callable[[StreamWriter, Any, int], pb.LLMStreamResponse]]
     ToolCallDelta: StreamWriter._tool_call,
     UsageReported: StreamWriter._usage,
     WarningRaised: StreamWriter._warning,
+    RouteChanged: StreamWriter._route_changed,
     Finished: StreamWriter._finish,
 }
 

@@ -26,6 +26,8 @@ from domain.model.chat import (
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.model.json_value import Json, JsonObject
 from domain.model.response_cache import CacheMode, ResponseCachePolicy
+from domain.model.routing import DEFAULT_ROUTING, MidStream, Routing
+from domain.model.target import Target
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -55,6 +57,11 @@ _DISCONNECTS: Mapping[int, OnDisconnect | None] = {
     pb.DISCONNECT_POLICY_UNSPECIFIED: None,
     pb.DISCONNECT_POLICY_CANCEL: OnDisconnect.CANCEL,
     pb.DISCONNECT_POLICY_DRAIN: OnDisconnect.DRAIN,
+}
+_MID_STREAMS: Mapping[int, MidStream] = {
+    pb.MID_STREAM_POLICY_UNSPECIFIED: MidStream.FAIL,
+    pb.MID_STREAM_POLICY_FAIL: MidStream.FAIL,
+    pb.MID_STREAM_POLICY_RESTART_WITH_MARKER: MidStream.RESTART_WITH_MARKER,
 }
 _CACHE_MODES: Mapping[int, CacheMode] = {
     pb.RESPONSE_CACHE_MODE_UNSPECIFIED: CacheMode.OFF,
@@ -112,6 +119,9 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         timeouts=_timeouts_of(request.timeouts)
         if request.HasField("timeouts")
         else _DEFAULT_TIMEOUTS,
+        routing=_routing_of(request.routing, wrong)
+        if request.HasField("routing")
+        else DEFAULT_ROUTING,
         on_disconnect=_known(
             _DISCONNECTS, request.routing.on_disconnect, "routing.on_disconnect", wrong
         )
@@ -211,6 +221,18 @@ def _reasoning_of(wanted: pb.ReasoningConfig, wrong: list[FieldViolation]) -> Re
         effort=_known(_EFFORTS, wanted.effort, "reasoning.effort", wrong),
         budget_tokens=wanted.budget_tokens if wanted.HasField("budget_tokens") else None,
         include_content=wanted.include_content if wanted.HasField("include_content") else None,
+    )
+
+
+def _routing_of(wanted: pb.RoutingPolicy, wrong: list[FieldViolation]) -> Routing:
+    return Routing(
+        fallbacks=tuple(Target(each.provider, each.model) for each in wanted.fallbacks),
+        max_attempts=wanted.max_attempts if wanted.HasField("max_attempts") else None,
+        mid_stream=_known(_MID_STREAMS, wanted.mid_stream, "routing.mid_stream", wrong)
+        or MidStream.FAIL,
+        retry_after_accept=wanted.retry_after_accept
+        if wanted.HasField("retry_after_accept")
+        else None,
     )
 
 

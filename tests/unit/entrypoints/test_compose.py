@@ -58,9 +58,11 @@ async def test_a_stream_is_started_said_and_finished_and_leaves_its_record() -> 
     assert [type(event) for event in found] == [Started, TextDelta, Finished]
     (record,) = log.records
     assert record.attempt.outcome is AttemptOutcome.SERVED
-    assert found[-1] == Finished(
-        reason=found[-1].reason,  # type: ignore[union-attr]
-        native_reason=found[-1].native_reason,  # type: ignore[union-attr]
+    end = found[-1]
+    assert isinstance(end, Finished)
+    assert end == Finished(
+        reason=end.reason,
+        native_reason=end.native_reason,
         usage=record.attempt.usage,
         attempts=(record.attempt,),
     )

@@ -6,10 +6,12 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.model.errors import ErrorReason
 from domain.model.events import (
     ChatEvent,
     Finished,
     ReasoningDelta,
+    RouteChanged,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -17,10 +19,11 @@ from domain.model.events import (
 )
 from domain.model.response import ChatResponse, ResponseFold
 from domain.model.response_cache import CacheStatus
+from domain.model.target import Target
 from domain.model.tools import Tool
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageSource
 from domain.policy.keeping import PIECE, compact, fit, weight
-from tests.support.core_model import FINISHED, STARTED, USAGE, question
+from tests.support.core_model import ANSWER, FINISHED, STARTED, USAGE, question
 
 deltas = st.lists(
     st.one_of(
@@ -90,3 +93,12 @@ def test_a_longer_event_weighs_more() -> None:
     assert weight(TextDelta("a" * 1000)) > 1000
     assert weight(TextDelta("\N{GRINNING FACE}" * 1000)) > 4000
     assert weight(ToolCallDelta(id="c", arguments_fragment="a" * 1000)) > 1000
+
+
+def test_of_an_answer_that_began_anew_only_what_counts_is_kept() -> None:
+    changed = RouteChanged(
+        previous=Target("a", "m"),
+        next=Target("b", "m"),
+        reason=ErrorReason.PROVIDER_STREAM_TRUNCATED,
+    )
+    assert compact([STARTED, TextDelta("void"), changed, *ANSWER]) == compact(ANSWER)

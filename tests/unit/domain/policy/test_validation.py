@@ -26,6 +26,8 @@ from domain.model.chat import (
     ToolResult,
 )
 from domain.model.response_cache import ResponseCachePolicy
+from domain.model.routing import Routing
+from domain.model.target import Target
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from tests.support.core_model import question
@@ -303,3 +305,14 @@ def test_a_description_does_not_repeat_a_whole_giant_key() -> None:
 def test_labels_are_measured_in_bytes(key: str, value: str) -> None:
     fits = 1 <= len(key.encode()) <= 64 and len(value.encode()) <= 256
     assert (wrong(labels={key: value}) == []) is fits
+
+
+def test_fallbacks_are_few_and_named() -> None:
+    assert wrong(routing=Routing(fallbacks=(Target("a", "m"),) * 8, max_attempts=10)) == []
+    assert wrong(routing=Routing(fallbacks=(Target("a", "m"),) * 9, max_attempts=11)) == [
+        "routing.max_attempts",
+        "routing.fallbacks",
+    ]
+    assert wrong(routing=Routing(fallbacks=(Target("a", "m"), Target("a", "")))) == [
+        "routing.fallbacks[1].model"
+    ]

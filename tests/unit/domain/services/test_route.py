@@ -15,6 +15,7 @@ from domain.model.errors import (
     NotConfigured,
 )
 from domain.model.model_info import Feature
+from domain.model.routing import Routing
 from domain.model.target import Target
 from domain.services.absent import Absent
 from domain.services.route import Routed
@@ -204,3 +205,40 @@ def test_models_are_listed_for_those_who_may_use_them() -> None:
     listed = [(each.provider, each.model) for each in model.models(caller=caller)]
     assert listed == [("local", "tiny"), ("router", "meta/llama")]
     assert model.models("openai", caller) == []
+
+
+def falling_back(*fallbacks: Target) -> ChatRequest:
+    return attrs.evolve(wanted("openai", "gpt"), top_k=1, routing=Routing(fallbacks=fallbacks))
+
+
+async def test_a_plan_is_the_first_choice_and_its_fallbacks_once_each() -> None:
+    it, call = house(), ask(falling_back(Target("", "tiny"), Target("openai", "gpt")))
+    async with it.model.stream(call):
+        pass
+    (asked,) = it.upstreams["openai"].calls
+    assert asked.plan == (Target("openai", "gpt"), Target("local", "tiny"))
+
+
+@pytest.mark.parametrize(
+    ("fallback", "problem"),
+    [
+        (Target("nobody", "m"), "no provider 'nobody' is configured"),
+        (Target("local", "huge"), "'local' has no model 'huge'"),
+        (Target("plain", "m"), "does not take this request: top_k"),
+    ],
+)
+def test_a_fallback_that_could_not_help_is_refused_by_its_place(
+    fallback: Target, problem: str
+) -> None:
+    plain = Upstream(name="plain", features=frozenset())
+    it = House({**house().upstreams, "plain": plain})
+    with pytest.raises(InvalidRequest, match=problem) as caught:
+        it.model.stream(ask(falling_back(Target("local", "tiny"), fallback)))
+    assert [each.field for each in caught.value.violations] == ["routing.fallbacks[1]"]
+
+
+def test_a_fallback_that_the_caller_may_not_use_is_refused() -> None:
+    caller = Caller("anna", allow=("openai/*",))
+    call = attrs.evolve(ask(falling_back(Target("local", "tiny"))), caller=caller)
+    with pytest.raises(AccessDenied, match=r"routing.fallbacks\[0\]: caller 'anna' may not use"):
+        house().model.stream(call)

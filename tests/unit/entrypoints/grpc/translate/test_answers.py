@@ -21,6 +21,7 @@ from domain.model.events import (
     FinishReason,
     ReasoningDelta,
     RefusalDelta,
+    RouteChanged,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -30,6 +31,7 @@ from domain.model.events import (
 from domain.model.model_info import Feature, ModelInfo
 from domain.model.response import ChatResponse
 from domain.model.response_cache import CacheStatus
+from domain.model.target import Target
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage, UsageSource
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.answers import (
@@ -418,3 +420,28 @@ def test_a_duration_that_cannot_be_said_is_the_nearest_that_can(
 def test_a_timestamp_is_exact_to_the_microsecond(epoch_s: float, seconds: int, nanos: int) -> None:
     sent = timestamp_pb(epoch_s)
     assert (sent.seconds, sent.nanos) == (seconds, nanos)
+
+
+def test_an_answer_that_begins_anew_says_from_where_to_discard() -> None:
+    writer = StreamWriter()
+    first, other = Target("a", "m"), Target("b", "n")
+    reason = ErrorReason.PROVIDER_STREAM_TRUNCATED
+    started = Started(id="1", provider="a", model="m")
+    events: list[ChatEvent] = [
+        started,
+        TextDelta("x"),
+        RouteChanged(previous=first, next=other, reason=reason),
+        started,
+        RouteChanged(previous=other, next=first, reason=reason),
+    ]
+    messages = [writer.message(each) for each in events]
+    assert [each.sequence for each in messages] == [0, 1, 2, 3, 4]
+    changed = messages[2].route_changed
+    assert messages[2].type == pb.STREAM_EVENT_TYPE_ROUTE_CHANGED
+    assert changed == pb.RouteChanged(
+        previous=pb.Target(provider="a", model="m"),
+        next=pb.Target(provider="b", model="n"),
+        discard_from_sequence=0,
+        reason="PROVIDER_STREAM_TRUNCATED",
+    )
+    assert messages[4].route_changed.discard_from_sequence == 3

@@ -27,6 +27,8 @@ from domain.model.chat import (
 )
 from domain.model.errors import InvalidRequest
 from domain.model.response_cache import CacheMode, ResponseCachePolicy
+from domain.model.routing import MidStream, Routing
+from domain.model.target import Target
 from domain.model.tools import Tool, ToolChoice, ToolMode
 from domain.policy.validation import violations
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -89,7 +91,13 @@ def test_every_field_arrives() -> None:
             timeouts=pb.TimeoutPolicy(
                 first_token=Duration(seconds=1, nanos=500_000_000), idle=Duration(seconds=2)
             ),
-            routing=pb.RoutingPolicy(on_disconnect=pb.DISCONNECT_POLICY_DRAIN),
+            routing=pb.RoutingPolicy(
+                fallbacks=[pb.Target(provider="b", model="n"), pb.Target(model="c/o")],
+                max_attempts=2,
+                mid_stream=pb.MID_STREAM_POLICY_RESTART_WITH_MARKER,
+                on_disconnect=pb.DISCONNECT_POLICY_DRAIN,
+                retry_after_accept=False,
+            ),
             response_cache=pb.ResponseCachePolicy(
                 mode=pb.RESPONSE_CACHE_MODE_WRITE_ONLY,
                 ttl=Duration(seconds=3),
@@ -127,6 +135,12 @@ def test_every_field_arrives() -> None:
             effort=ReasoningEffort.HIGH, budget_tokens=0, include_content=False
         ),
         timeouts=Timeouts(first_token_s=1.5, idle_s=2.0),
+        routing=Routing(
+            fallbacks=(Target("b", "n"), Target("", "c/o")),
+            max_attempts=2,
+            mid_stream=MidStream.RESTART_WITH_MARKER,
+            retry_after_accept=False,
+        ),
         on_disconnect=OnDisconnect.DRAIN,
         response_cache=ResponseCachePolicy(
             mode=CacheMode.WRITE_ONLY, ttl_s=3.0, max_age_s=0.0, scope="s", coalesce=True

@@ -1,0 +1,280 @@
+"""A call goes from attempt to attempt until one of them answers: retries and fallbacks are one loop.
+
+Laws: what is said of an attempt before its first content is held back, so that nobody sees one that failed;
+once content was delivered there is no other attempt, unless the call wants its answer to begin anew. One
+deadline bounds all of it: a wait that does not fit is not begun, and the caller is told now. A wait holds
+nothing. Where nothing can be tried again, the call is handed on as it is. Decisions are those of
+`domain.policy.course`.
+"""
+
+import math
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from domain.model.call import ChatCall, Delivery
+from domain.model.errors import ChatError
+from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, RouteChanged, Started
+from domain.model.routing import MidStream
+from domain.model.target import Target
+from domain.policy.course import Course
+from domain.policy.retry import RetryPolicy, remedy
+from domain.policy.retry_budget import BudgetPolicy, RetryBudget
+from ports.chat_model import ChatModel
+
+_DECISIVE: Mapping[Delivery, frozenset[type]] = {
+    Delivery.STREAMED: CONTENT_EVENTS | {Finished},
+    # Nobody has seen anything of it before its end.
+    Delivery.WHOLE: frozenset({Finished}),
+}
+
+
+@attrs.frozen(eq=False)
+class Retried:
+    """A model that is asked again, here or elsewhere, while that can help.
+
+    Attributes:
+        inner: Opens one attempt, at what the call's request names.
+        policy: Where the call does not say.
+        budget: What part of each provider's traffic may be repetition.
+        chance: Gives numbers in [0, 1).
+    """
+
+    inner: ChatModel
+    policy: RetryPolicy = RetryPolicy()
+    budget: BudgetPolicy = BudgetPolicy()
+    chance: Callable[[], float] = random.random
+    _budgets: dict[str, RetryBudget] = attrs.field(factory=dict, init=False)
+
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+        """Open the answer.
+
+        Raises:
+            ChatError: On entry, if no attempt answers; else from a step of the one that did.
+        """
+        most = call.request.routing.max_attempts or self.policy.max_attempts
+        if most == 1 and len(call.plan) < 2:
+            return self.inner.stream(call)
+        return _Answer(self, call, most)
+
+    def budget_of(self, provider: str) -> RetryBudget:
+        """Return what may be repeated towards `provider`."""
+        found = self._budgets.get(provider)
+        if found is None:
+            found = self._budgets[provider] = RetryBudget.full(self.budget)
+        return found
+
+    def resends(self, call: ChatCall) -> bool:
+        """Return whether what a provider has accepted of `call` may be sent again."""
+        asked = call.request.routing.retry_after_accept
+        return self.policy.accepted if asked is None else asked
+
+    def course(self, call: ChatCall, most: int) -> Course:
+        """Return the beginning of the way of `call`."""
+        return Course.of(
+            self.policy,
+            call.plan,
+            most=most,
+            budget_of=self.budget_of,
+            chance=self.chance(),
+        )
+
+
+@attrs.define(eq=False)
+class _Answer(AsyncIterator[ChatEvent]):
+    """One call: the block that it is, and the iterator of what it says."""
+
+    _of: Retried
+    _call: ChatCall
+    _most: int
+    _deadline_s: float = math.inf
+    _course: Course | None = None
+    _open: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
+    _events: AsyncIterator[ChatEvent] = attrs.field(init=False)
+    _held: deque[ChatEvent] = attrs.field(factory=deque)
+
+    # --- the block ----------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+        retried, call = self._of, self._call
+        # Before a provider is asked: an answer that may outlast its caller has none afterwards.
+        self._deadline_s = anyio.current_effective_deadline()
+        retried.budget_of(call.request.provider).earn()
+        failure = await self._attempt()
+        if failure is not None:
+            await self._another(failure)
+        restarts = call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
+        return _Restarting(self) if restarts else self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        # The attempt's own block shields what it must.
+        return await self.close(kind, error, trace)  # noqa: ASYNC102
+
+    async def close(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        """Leave the attempt that is open, if there is one."""
+        opened, self._open = self._open, None
+        return None if opened is None else await opened.__aexit__(kind, error, trace)
+
+    # --- the iterator -------------------------------------------------------------------------------------
+
+    def __anext__(self) -> Awaitable[ChatEvent]:
+        # Most events cost no coroutine of this layer.
+        return self._given() if self._held else anext(self._events)
+
+    async def _given(self) -> ChatEvent:
+        return self._held.popleft()
+
+    async def renew(self, error: ChatError) -> None:
+        """Have the answer begin anew, which broke off by `error`.
+
+        Raises:
+            ChatError: It cannot.
+        """
+        previous = self._call.request
+        await self.close(type(error), error, error.__traceback__)
+        await self._another(_Failure(error, begun=True, resend=True))
+        request = self._call.request
+        self._held.appendleft(
+            RouteChanged(
+                previous=Target(previous.provider, previous.model),
+                next=Target(request.provider, request.model),
+                reason=error.reason,
+            )
+        )
+
+    # --- the attempts -------------------------------------------------------------------------------------
+
+    async def _attempt(self) -> "_Failure | None":
+        """Open an attempt and read it up to what decides that it is the one; return what went wrong."""
+        trial = _Trial(self)
+        async with trial:
+            opened = self._of.inner.stream(self._call)
+            self._events = events = await opened.__aenter__()
+            self._open = opened
+            decisive = _DECISIVE[self._call.delivery]
+            async for event in events:
+                self._held.append(event)
+                if type(event) in decisive:
+                    break
+        return trial.failure
+
+    def begun(self) -> bool:
+        """Forget what is held back; return whether it was the beginning of an answer."""
+        begun = any(type(each) is Started for each in self._held)
+        self._held.clear()
+        return begun
+
+    async def _another(self, failure: "_Failure | None") -> None:
+        """Try on after `failure`, until an attempt answers.
+
+        Raises:
+            ChatError: None does.
+        """
+        while failure is not None:
+            await self._move_on(failure)
+            failure = await self._attempt()
+
+    async def _move_on(self, failure: "_Failure") -> None:
+        # A call that is over is cancelled, and has not failed.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if self._course is None:
+            self._course = self._of.course(self._call, self._most)
+        course, error, ledger = self._course, failure.error, self._call.ledger
+        now_s = anyio.current_time()
+        resend = failure.resend or self._of.resends(self._call)
+        helps = remedy(error, begun=failure.begun, resend=resend)
+        course.failed(error, helps, now_s, asked=not error.before_upstream)
+        wait_s = course.go(now_s, self._until_s())
+        if wait_s is None or ledger.left is not None:
+            raise course.error or error
+        if wait_s:
+            ledger.paused_s += wait_s
+            await anyio.sleep(wait_s)
+            if ledger.left is not None:
+                # Nobody waits any more for what an attempt would say.
+                raise error
+        ledger.queued_s = 0.0
+        self._call = _at(self._call, course.at.target)
+
+    def _until_s(self) -> float:
+        until_s = anyio.current_effective_deadline()
+        return self._deadline_s if until_s == math.inf else until_s
+
+
+def _at(call: ChatCall, target: Target) -> ChatCall:
+    """Return `call` as it goes to `target`: first in its plan, so that its key is known below."""
+    request = call.request
+    if (request.provider, request.model) != (target.provider, target.model):
+        request = attrs.evolve(request, provider=target.provider, model=target.model)
+    rest = (each for each in call.plan if each != target)
+    return attrs.evolve(call, request=request, plan=(target, *rest))
+
+
+@attrs.frozen
+class _Failure:
+    """Why an attempt is not the one.
+
+    Attributes:
+        begun: Whether its answer had begun.
+        resend: Whether the request may be sent again although it was accepted.
+    """
+
+    error: ChatError
+    begun: bool
+    resend: bool = False
+
+
+@attrs.define(eq=False)
+class _Trial:
+    """The block in which an attempt is opened: its error closes it and is kept, else it stays open."""
+
+    _answer: _Answer
+    failure: _Failure | None = None
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return False
+        begun = self._answer.begun()
+        # The attempt's own block shields what it must.
+        await self._answer.close(kind, error, trace)  # noqa: ASYNC102
+        if isinstance(error, ChatError):
+            self.failure = _Failure(error, begun)
+        return self.failure is not None
+
+
+@attrs.frozen(eq=False)
+class _Restarting(AsyncIterator[ChatEvent]):
+    """The iterator of a call whose answer begins anew where it broke off."""
+
+    _answer: _Answer
+
+    async def __anext__(self) -> ChatEvent:
+        try:
+            return await anext(self._answer)
+        except ChatError as error:
+            await self._answer.renew(error)
+        return await anext(self._answer)
