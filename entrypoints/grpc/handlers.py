@@ -23,9 +23,10 @@ from entrypoints.grpc.pb.llm_service_grpc import (
     ModelServiceServicer,
     UsageServiceServicer,
 )
-from entrypoints.grpc.translate.answers import StreamWriter, models_pb, response_pb
+from entrypoints.grpc.translate.answers import models_pb, response_pb
 from entrypoints.grpc.translate.embeddings import embedding_request_of, embeddings_pb
 from entrypoints.grpc.translate.requests import request_of
+from entrypoints.grpc.translate.stream import StreamWriter
 from entrypoints.grpc.translate.usage import filter_of, record_pb
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.watching import watch_of

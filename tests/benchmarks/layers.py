@@ -50,8 +50,9 @@ from domain.services.stacked import Stacked
 from domain.services.stage import Stage, open_stage
 from entrypoints.compose import media_source
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from entrypoints.grpc.translate.answers import StreamWriter, response_pb
+from entrypoints.grpc.translate.answers import response_pb
 from entrypoints.grpc.translate.requests import request_of
+from entrypoints.grpc.translate.stream import StreamWriter
 from entrypoints.settings.media import MediaSettings
 from ports.chat_model import ChatModel
 from tests.benchmarks.machine import cores, subject_core

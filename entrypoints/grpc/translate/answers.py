@@ -1,26 +1,15 @@
 """From the core's answer to the wire: events, responses, usage, attempts, models."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from domain.model.events import (
     CallWarning,
-    ChatEvent,
-    Finished,
     FinishReason,
-    ReasoningDelta,
-    RefusalDelta,
-    RouteChanged,
-    Started,
-    TextDelta,
-    ToolCallDelta,
-    UsageReported,
-    WarningRaised,
 )
 from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse
@@ -71,126 +60,6 @@ _MOST_LEVELS = 30
 """Of JSON in one another. Readers stop at 100 messages, three of which make a level; some stand around it."""
 
 
-@attrs.define
-class StreamWriter:
-    """Turns the events of one answer into the messages of one stream, numbered densely from 0."""
-
-    _sequence: int = 0
-    _began: int = 0
-    _warnings: list[CallWarning] = attrs.field(factory=list)
-
-    def message(self, event: ChatEvent) -> pb.LLMStreamResponse:
-        """Return the next message of the stream."""
-        sequence = self._sequence
-        self._sequence = sequence + 1
-        if type(event) is TextDelta:
-            # Nearly every event of nearly every stream.
-            return pb.LLMStreamResponse(
-                type=pb.STREAM_EVENT_TYPE_CONTENT_DELTA,
-                content=event.text,
-                sequence=sequence,
-                part_index=event.part_index,
-            )
-        return _EVENTS[type(event)](self, event, sequence)
-
-    def _start(self, event: Started, sequence: int) -> pb.LLMStreamResponse:
-        self._began = sequence
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_START,
-            sequence=sequence,
-            start=pb.StreamStart(
-                id=event.id,
-                provider=event.provider,
-                model=event.model,
-                cache_status=CACHE_STATUSES[event.cache_status],
-            ),
-        )
-
-    def _refusal(self, event: RefusalDelta, sequence: int) -> pb.LLMStreamResponse:
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_CONTENT_DELTA,
-            content=event.text,
-            sequence=sequence,
-            part_index=event.part_index,
-        )
-
-    def _reasoning(self, event: ReasoningDelta, sequence: int) -> pb.LLMStreamResponse:
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_REASONING_DELTA,
-            sequence=sequence,
-            part_index=event.part_index,
-            reasoning=pb.ReasoningPart(
-                text=event.text,
-                signature=event.signature,
-                redacted=event.redacted,
-                provider=event.provider,
-            ),
-        )
-
-    def _tool_call(self, event: ToolCallDelta, sequence: int) -> pb.LLMStreamResponse:
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_TOOL_CALL_DELTA,
-            sequence=sequence,
-            part_index=event.part_index,
-            tool_call=pb.ToolCallDelta(
-                id=event.id,
-                name=event.name,
-                arguments_json_fragment=event.arguments_fragment,
-                signature=event.signature,
-            ),
-        )
-
-    def _usage(self, event: UsageReported, sequence: int) -> pb.LLMStreamResponse:
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_USAGE, sequence=sequence, usage=usage_pb(event.usage)
-        )
-
-    def _warning(self, event: WarningRaised, sequence: int) -> pb.LLMStreamResponse:
-        self._warnings.append(event.warning)
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_WARNING, sequence=sequence, warning=_warning_pb(event.warning)
-        )
-
-    def _route_changed(self, event: RouteChanged, sequence: int) -> pb.LLMStreamResponse:
-        self._warnings.clear()
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_ROUTE_CHANGED,
-            sequence=sequence,
-            route_changed=pb.RouteChanged(
-                previous=pb.Target(provider=event.previous.provider, model=event.previous.model),
-                next=pb.Target(provider=event.next.provider, model=event.next.model),
-                discard_from_sequence=self._began,
-                reason=event.reason.name,
-            ),
-        )
-
-    def _finish(self, event: Finished, sequence: int) -> pb.LLMStreamResponse:
-        return pb.LLMStreamResponse(
-            type=pb.STREAM_EVENT_TYPE_FINISH,
-            sequence=sequence,
-            finish_reason=FINISH_REASONS[event.reason],
-            usage=usage_pb(event.usage),
-            finish=pb.StreamFinish(
-                native_finish_reason=event.native_reason,
-                attempts=[attempt_pb(each) for each in event.attempts],
-                warnings=[_warning_pb(each) for each in self._warnings],
-            ),
-        )
-
-
-# The keys decide the argument's type, which the type system cannot follow.
-_EVENTS: Mapping[type, Callable[[StreamWriter, Any, int], pb.LLMStreamResponse]] = {
-    Started: StreamWriter._start,
-    RefusalDelta: StreamWriter._refusal,
-    ReasoningDelta: StreamWriter._reasoning,
-    ToolCallDelta: StreamWriter._tool_call,
-    UsageReported: StreamWriter._usage,
-    WarningRaised: StreamWriter._warning,
-    RouteChanged: StreamWriter._route_changed,
-    Finished: StreamWriter._finish,
-}
-
-
 def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
     """Return a whole answer; `created_s` is in seconds since the Unix epoch."""
     return pb.LLMResponse(
@@ -204,7 +73,7 @@ def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
         usage=usage_pb(response.usage),
         attempts=[attempt_pb(each) for each in response.attempts],
         cache_status=CACHE_STATUSES[response.cache_status],
-        warnings=[_warning_pb(each) for each in response.warnings],
+        warnings=[warning_pb(each) for each in response.warnings],
         created=timestamp_pb(created_s),
     )
 
@@ -285,7 +154,8 @@ def timestamp_pb(epoch_s: float) -> Timestamp:
     return Timestamp(seconds=micros // 10**6, nanos=micros % 10**6 * 1000)
 
 
-def _warning_pb(warning: CallWarning) -> pb.Warning:
+def warning_pb(warning: CallWarning) -> pb.Warning:
+    """Return a warning."""
     return pb.Warning(code=warning.code, message=warning.message)
 
 

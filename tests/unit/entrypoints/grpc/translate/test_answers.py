@@ -38,7 +38,6 @@ from entrypoints.grpc.translate.answers import (
     FINISH_REASONS,
     OUTCOMES,
     USAGE_SOURCES,
-    StreamWriter,
     attempt_pb,
     duration_pb,
     models_pb,
@@ -46,6 +45,7 @@ from entrypoints.grpc.translate.answers import (
     timestamp_pb,
     usage_pb,
 )
+from entrypoints.grpc.translate.stream import StreamWriter
 from tests.support.core_model import FINISHED, STARTED, USAGE
 from tests.support.core_source import product_trees
 
