@@ -29,6 +29,7 @@ HOUSE: dict[str, Any] = {
     "local": {"enabled": False},
     # Every call is to reach its provider.
     "cooldown": {"enabled": False},
+    "retry": {"max_attempts": 1},
     "providers": {
         "demo": {
             "kind": "scripted",

@@ -92,7 +92,8 @@ def mock() -> Iterator[Llmock]:
 
 @pytest.fixture
 async def gateway(mock: Llmock) -> AsyncIterator[Gateway]:
-    async with open_gateway({"local": {"enabled": False}}, mock.environment()) as running:
+    once = {"local": {"enabled": False}, "retry": {"max_attempts": 1}}
+    async with open_gateway(once, mock.environment()) as running:
         yield running
 
 
@@ -113,7 +114,7 @@ def whole(address: str, asked: pb.LLMRequest) -> str:
     with stub(address) as client:
         response = client.invoke(asked, timeout=60)
     assert response.usage.output_tokens > 0
-    assert response.attempts[0].upstream_status == 200
+    assert response.attempts[-1].upstream_status == 200
     return response.content
 
 
@@ -170,3 +171,19 @@ async def test_a_fault_of_a_whole_answer_has_its_reason(
     provider: str, fault: str, mock: Llmock, gateway: Gateway
 ) -> None:
     await failed(mock, gateway, provider, WHOLE[fault], whole)
+
+
+@pytest.mark.parametrize("call", [whole, streamed])
+@pytest.mark.parametrize("provider", MODELS)
+async def test_calls_are_tried_again_as_a_provider_would_have_it(
+    provider: str, call: Callable[[str, pb.LLMRequest], str], mock: Llmock
+) -> None:
+    async with open_gateway({"local": {"enabled": False}}, mock.environment()) as gateway:
+        for status, times in ((429, 1), (500, 2), (503, 1)):
+            told = {"retry_after": 1} if status == 429 else {}
+            mock.script({"type": "fail", "status": status, "times": times, **told})
+            assert await in_thread(call, gateway.address, question(provider))
+            mine = gateway.log.records[-1].request_id
+            made = [each for each in gateway.log.records if each.request_id == mine]
+            assert len(made) == times + 1
+            assert mock.findings() == set()

@@ -41,6 +41,9 @@ requests_per_minute = 20
 [limits]
 max_queue_s = 0.0
 
+[retry]
+max_attempts = 1
+
 [http]
 caller_metrics = 10
 

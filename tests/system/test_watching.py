@@ -13,6 +13,7 @@ from tests.support.watchers import Notes
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SETTINGS: dict[str, Any] = {
     "local": {"enabled": False},
+    "retry": {"max_attempts": 1},
     "providers": {
         "demo": {
             "kind": "scripted",
