@@ -58,7 +58,7 @@ default:
 @check *ARGS:
     exec {{ bin }}/llmservice check "$@"
 
-# Try the service against providers that fail in every way; ten seconds
+# Try the service against providers that fail in every way; some 20 seconds
 [group('verify')]
 @faults *ARGS:
     exec {{ bin }}/llmservice faults "$@"

@@ -95,7 +95,7 @@ SHAPES: Mapping[str, Shape] = {
     "healthy": Shape(_streamed(), lambda f: (sized(f.whole(COUNTED)),)),
     # What the provider says with a status.
     "status_429": _status(429, ErrorReason.PROVIDER_RATE_LIMITED),
-    "status_429_retry_after": _status(429, ErrorReason.PROVIDER_RATE_LIMITED, retry_after="7"),
+    "status_429_retry_after": _status(429, ErrorReason.PROVIDER_RATE_LIMITED, retry_after="1"),
     "status_529": _status(529, ErrorReason.PROVIDER_OVERLOADED),
     "status_500": _status(500, ErrorReason.PROVIDER_SERVER_ERROR),
     "status_502_page": _plain(_PAGE, 502),

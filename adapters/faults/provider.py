@@ -5,7 +5,7 @@ connection at the latest.
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -33,12 +33,16 @@ class FaultyProvider:
         _plays: By that step; the first request gets the first play, and the last one is played again and
             again.
         _patience_s: What pauses are shares of, in seconds.
-        asked: How many requests came, by the same.
+        asked: When each request came, on the event loop's clock, by the same.
     """
 
     _plays: Mapping[str, Sequence[Play]]
     _patience_s: float
-    asked: Counter[str] = attrs.field(factory=Counter)
+    asked: defaultdict[str, list[float]] = attrs.field(factory=lambda: defaultdict(list))
+
+    def asked_for(self, *keys: str) -> Sequence[Sequence[float]]:
+        """Return when each of these was asked."""
+        return [tuple(self.asked[key]) for key in keys]
 
     async def serve(self, stream: anyio.abc.ByteStream) -> None:
         """Answer the requests on `stream` until one side closes it."""
@@ -57,8 +61,8 @@ class FaultyProvider:
         await received.receive_exactly(_length(head))
         key = _key(head)
         plays = self._plays[key]
-        play = plays[min(self.asked[key], len(plays) - 1)]
-        self.asked[key] += 1
+        play = plays[min(len(self.asked[key]), len(plays) - 1)]
+        self.asked[key].append(anyio.current_time())
         for step in play:
             if not await self._step(step, stream, received):
                 return False

@@ -170,5 +170,12 @@ def _add_faults(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--fault", metavar="F", action="append", default=[], help="only this one; may be repeated"
     )
     faults.add_argument("--delivery", choices=("streamed", "whole"), help="only this one")
+    faults.add_argument(
+        "--manner",
+        metavar="M",
+        action="append",
+        default=[],
+        help="how calls are made: once, again, ever, fallback, resend; only this one; may be repeated",
+    )
     faults.add_argument("--list", action="store_true", help="say which faults there are, and end")
     faults.add_argument("--json", action="store_true", help="one row per line")

@@ -22,7 +22,9 @@ from entrypoints.cli.logs import open_log
 from entrypoints.cli.table import print_table
 from entrypoints.faults.expectations import EXPECTED, Outcome
 from entrypoints.faults.kit import Run
-from entrypoints.faults.rows import Row, Verdict, rows
+from entrypoints.faults.manners import Manner
+from entrypoints.faults.rows import Row, rows
+from entrypoints.faults.verdict import Verdict
 from entrypoints.settings.logs import LogSettings
 from entrypoints.settings.tree import Settings
 
@@ -36,13 +38,16 @@ def command(asked: argparse.Namespace) -> int:
     """
     _check("--provider", asked.provider, FORMATS)
     _check("--fault", asked.fault, EXPECTED)
+    _check("--manner", asked.manner, [each.value for each in Manner])
     if asked.list:
         for name, expectation in EXPECTED.items():
             print(f"{name:24} {expectation.says}")
         return DONE
-    chosen = rows(asked.provider, asked.fault, [asked.delivery] if asked.delivery else [])
+    chosen = rows(
+        asked.provider, asked.fault, [asked.delivery] if asked.delivery else [], asked.manner
+    )
     if not chosen:
-        raise BadUsage("this fault cannot happen in this delivery")
+        raise BadUsage("no row is all of this: leave an option out")
     # Hundreds of calls that fail as they should are no news.
     with open_log(Settings(logs=LogSettings(level="CRITICAL"))):
         verdicts = anyio.run(_run, chosen, backend="trio")
@@ -100,6 +105,7 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "fault": row.fault,
         "provider": row.format.kind,
         "delivery": row.delivery,
+        "manner": row.manner,
         "expected": _word(row.expected),
         "got": _word(verdict.got),
         "told": verdict.got.told,
@@ -117,7 +123,7 @@ def _show(verdicts: Iterable[Verdict]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("fault", "provider", "delivery", "expected", "got"):
+    for name in ("fault", "provider", "delivery", "manner", "expected", "got"):
         table.add_column(name, no_wrap=True)
     for name in ("attempts", "records"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -128,6 +134,7 @@ def _show(verdicts: Iterable[Verdict]) -> None:
             row.fault,
             row.format.kind,
             row.delivery,
+            row.manner,
             _word(row.expected),
             _word(each.got),
             str(each.got.attempts),

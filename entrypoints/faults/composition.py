@@ -1,10 +1,12 @@
 """The settings of a service whose providers fail as the rows say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from adapters.faults.format import Format
+from adapters.faults.steps import Play
 from entrypoints.faults.rows import Row
 from entrypoints.settings.loading import structure
 from entrypoints.settings.tree import Settings
@@ -42,15 +44,24 @@ def settings_for(rows: Iterable[Row], addresses: Addresses, database: str) -> Se
             "grpc": {"host": "127.0.0.1", "port": 0},
             "local": {"enabled": False},
             "account": {"database": database},
-            "providers": {row.key: _provider(row, addresses) for row in rows},
+            "providers": dict(_providers(rows, addresses)),
         }
     )
 
 
-def _provider(row: Row, addresses: Addresses) -> dict[str, Any]:
-    place = addresses.down if row.fault == "refused" else addresses.up
-    return {
-        "kind": row.format.kind,
-        "base_url": f"{place}/{row.key}{row.format.base}",
-        "api_key_env": _KEY,
-    }
+def plays_of(rows: Iterable[Row]) -> Mapping[str, Sequence[Play]]:
+    """Return what all their providers do, by name."""
+    own = {row.key: row.plays for row in rows}
+    return own | {row.other: (row.well,) for row in rows if row.trial.fallback}
+
+
+def _providers(rows: Iterable[Row], addresses: Addresses) -> Iterator[tuple[str, Any]]:
+    for row in rows:
+        place = addresses.down if row.fault == "refused" else addresses.up
+        yield row.key, _provider(row.format, f"{place}/{row.key}")
+        if row.trial.fallback:
+            yield row.other, _provider(row.format, f"{addresses.up}/{row.other}")
+
+
+def _provider(format_: Format, place: str) -> dict[str, Any]:
+    return {"kind": format_.kind, "base_url": place + format_.base, "api_key_env": _KEY}

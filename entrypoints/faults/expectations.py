@@ -31,6 +31,7 @@ class Outcome:
         usage: Who counted the last attempt's tokens; ``None``: nobody.
         requests: How many the provider sees.
         attempts: How many the client is told of; each has one record.
+        restarts: How often the client is told that the answer begins anew.
     """
 
     reason: ErrorReason | None = None
@@ -39,6 +40,7 @@ class Outcome:
     usage: UsageSource | None = None
     requests: int = 1
     attempts: int = 1
+    restarts: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +95,7 @@ EXPECTED: Mapping[str, Expectation] = {
     "healthy": Expectation(says="nothing is wrong", streamed=SERVED, whole=SERVED),
     "status_429": _both("too many requests", _R.PROVIDER_RATE_LIMITED),
     "status_429_retry_after": _both(
-        "too many requests, and when to come back", _R.PROVIDER_RATE_LIMITED, retry_after_s=7.0
+        "too many requests, and when to come back", _R.PROVIDER_RATE_LIMITED, retry_after_s=1.0
     ),
     "status_529": _both("overloaded", _R.PROVIDER_OVERLOADED),
     "status_500": _both("an error of its own", _R.PROVIDER_SERVER_ERROR),

@@ -24,8 +24,9 @@ from entrypoints.account import open_account
 from entrypoints.client.client import Client, connect
 from entrypoints.compose import open_service
 from entrypoints.faults.callers import Caller, over_grpc
-from entrypoints.faults.composition import ENVIRONMENT, Addresses, settings_for
-from entrypoints.faults.rows import Row, Seen, Verdict, verdict
+from entrypoints.faults.composition import ENVIRONMENT, Addresses, plays_of, settings_for
+from entrypoints.faults.rows import Row
+from entrypoints.faults.verdict import Seen, Verdict, verdict
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.grpc import GrpcSettings
@@ -57,7 +58,7 @@ class Run:
 
     async def verdicts(self) -> Sequence[Verdict]:
         """Return the verdict on each row, in their order."""
-        provider = FaultyProvider({row.key: row.plays for row in self.rows}, HASTY_S)
+        provider = FaultyProvider(plays_of(self.rows), HASTY_S)
         seen: dict[str, Seen] = {}
         async with open_addresses(provider) as addresses:
             settings = settings_for(self.rows, addresses, f"sqlite:///{self.folder / 'usage.db'}")
@@ -69,7 +70,9 @@ class Run:
                 await self._ask(over_grpc(client, HASTY_S), seen)
         records = await recorded(settings.account)
         return [
-            verdict(row, seen[row.key], provider.asked[row.key], records.get(row.key, ()))
+            verdict(
+                row, seen[row.key], provider.asked_for(row.key, row.other), records.get(row.key, ())
+            )
             for row in self.rows
         ]
 

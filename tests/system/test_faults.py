@@ -17,8 +17,9 @@ from domain.services.service import Service
 from entrypoints.account import memory_account
 from entrypoints.compose import open_service
 from entrypoints.faults.callers import in_process
-from entrypoints.faults.composition import ENVIRONMENT, Addresses, settings_for
-from entrypoints.faults.rows import Row, Seen, rows, verdict
+from entrypoints.faults.composition import ENVIRONMENT, Addresses, plays_of, settings_for
+from entrypoints.faults.rows import Row, rows
+from entrypoints.faults.verdict import Seen, verdict
 from entrypoints.settings.timeouts import TimeoutSettings
 from tests.support.http_peer import MemoryStream
 
@@ -60,7 +61,7 @@ async def test_every_provider_fails_as_it_must(
     fault: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     chosen = rows(faults=[fault])
-    provider = FaultyProvider({row.key: row.plays for row in chosen}, PATIENCE_S)
+    provider = FaultyProvider(plays_of(chosen), PATIENCE_S)
     log = MemoryUsageLog()
     seen: dict[str, Seen] = {}
     async with _service(provider, log, chosen) as service:
@@ -76,7 +77,7 @@ async def test_every_provider_fails_as_it_must(
         verdict(
             row,
             seen[row.key],
-            provider.asked[row.key],
+            provider.asked_for(row.key, row.other),
             [record for record in log.records if record.request_id == row.key],
         )
         for row in chosen
