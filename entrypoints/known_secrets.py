@@ -12,7 +12,7 @@ from entrypoints.settings.headers import Header
 from entrypoints.settings.tree import Settings
 
 _NAME = re.compile(
-    r"(^|_)(KEYS?|TOKENS?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|PASS|DSN|CREDENTIALS?)$",
+    r"(^|_)(KEYS?|TOKENS?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|PASS|DSN|CREDENTIALS?|HEADERS)$",
     re.IGNORECASE,
 )
 _IN_ADDRESS = re.compile(r"://([^/\s]*)@")
@@ -34,6 +34,8 @@ def known_secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[s
             # Keys that are rotated are separated by commas.
             found += [held.strip(), *(each.strip() for each in held.split(","))]
             found += held.splitlines()
+            # Headers are written name=value.
+            found += [each.partition("=")[2].strip() for each in held.split(",")]
         found += _passwords(value)
     for text in _texts(settings):
         found += _passwords(text)

@@ -21,6 +21,7 @@ class LiveCall(Protocol):
         started_s: On the event loop's clock.
         asked: What is asked for, with the ledger of what was tried; ``None`` until that is known, and for
             calls that ask no model.
+        tracestate: What others have said of that trace (W3C); passed on as it came.
         traceparent: Of the trace it is part of (W3C): the client's own, or empty. Whoever keeps traces puts
             that of its own span here, when the call begins.
     """
@@ -39,6 +40,9 @@ class LiveCall(Protocol):
     def started_s(self) -> float: ...  # noqa: D102
     @property
     def asked(self) -> ChatCall | EmbeddingCall | None: ...  # noqa: D102
+
+    @property
+    def tracestate(self) -> str: ...  # noqa: D102
 
     def stop(self) -> None:
         """End the call, as an operator; its client is told CANCELLED."""

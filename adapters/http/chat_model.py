@@ -18,6 +18,7 @@ import httpx
 from adapters.http.endpoint import Endpoint
 from adapters.http.events import Events, Given
 from adapters.http.exchange import Exchange, HttpBounds, Meaning
+from adapters.http.tracing import traced
 from adapters.wire.codec import Codec, ResponseHead, WireRequest
 from domain.model.call import ChatCall, Delivery
 from domain.model.errors import ChatError
@@ -65,7 +66,7 @@ class HttpChatModel:
 
     @asynccontextmanager
     async def _streamed(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
-        wire = self.codec.encode(call)
+        wire = traced(self.codec.encode(call), call)
         exchange = self._exchange()
         patience = self.patience.of(call)
         until_s = anyio.current_time() + patience.first_token_s
@@ -91,7 +92,7 @@ class HttpChatModel:
 
     @asynccontextmanager
     async def _whole(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
-        wire = self.codec.encode(call)
+        wire = traced(self.codec.encode(call), call)
         limit_s = call.request.timeouts.first_token_s or self.bounds.whole_s
         head, body = await self._exchange().whole(wire, limit_s, self._meaning(call))
         yield self._given(call, wire, head, body)

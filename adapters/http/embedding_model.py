@@ -12,6 +12,7 @@ import httpx
 
 from adapters.http.endpoint import Endpoint
 from adapters.http.exchange import Exchange, HttpBounds
+from adapters.http.tracing import traced
 from adapters.wire.embedding import EmbeddingCodec
 from domain.model.embedding import EmbeddingCall, EmbeddingModelInfo, EmbeddingResponse
 
@@ -53,7 +54,7 @@ class HttpEmbeddingModel:
             ProviderFailure: The provider, or the way to it, failed.
         """
         request = call.request
-        wire = self.codec.encode(request)
+        wire = traced(self.codec.encode(request), call)
         exchange = Exchange(self.endpoint, self.transport, self.bounds)
         meaning = partial(self.codec.failure, request)
         head, body = await exchange.whole(wire, self.bounds.whole_s, meaning)

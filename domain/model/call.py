@@ -80,6 +80,7 @@ class ChatCall:
         ledger: Grows while the call is served; shared by everything derived
             from this call.
         traceparent: Of the trace that this is part of (W3C); empty: of none.
+        tracestate: What others have said of that trace.
     """
 
     request: ChatRequest
@@ -91,3 +92,4 @@ class ChatCall:
     public: str = ""
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
     traceparent: str = ""
+    tracestate: str = ""

@@ -35,6 +35,7 @@ class EmbeddingCall:
         request_id: 1-128 visible ASCII characters; the same in the reply, the log and the records.
         ledger: Grows while the call is served; shared by everything derived from this call.
         traceparent: Of the trace that this is part of (W3C); empty: of none.
+        tracestate: What others have said of that trace.
     """
 
     request: EmbeddingRequest
@@ -42,6 +43,7 @@ class EmbeddingCall:
     request_id: str = attrs.field(factory=new_request_id)
     ledger: Ledger = attrs.field(factory=Ledger, eq=False)
     traceparent: str = ""
+    tracestate: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -37,6 +37,7 @@ class LiveAttempt(Protocol):
         first_token_s: From the start to the first content, in seconds; ``None``: none has come.
         arrived: What has come of the answer, in quarters of a token.
         chunks: In how many pieces.
+        reported_model: The model as the provider calls it; empty: it has not said.
         traceparent: What the provider is told of the trace it is part of (W3C); empty: nothing. Whoever keeps
             traces puts the attempt's own here.
     """
@@ -51,6 +52,7 @@ class LiveAttempt(Protocol):
     first_token_s: float | None
     arrived: int
     chunks: int
+    reported_model: str
     traceparent: str
 
 

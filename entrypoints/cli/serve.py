@@ -16,6 +16,7 @@ import trio
 from loguru import logger
 
 from domain.services.groups import single_error_unwrapped
+from domain.services.watching import together
 from entrypoints.account import AccountUnusable, open_account
 from entrypoints.answer_store import CacheUnusable
 from entrypoints.callers import open_callers
@@ -40,6 +41,8 @@ from entrypoints.seeing import open_seeing
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.loading import SettingsError, load_settings
 from entrypoints.settings.tree import Settings
+from entrypoints.traces import TracesUnusable, open_traces
+from ports.telemetry import Telemetry
 
 
 def command(asked: argparse.Namespace) -> int:
@@ -62,9 +65,12 @@ def command(asked: argparse.Namespace) -> int:
         told = told_to(log, settings.logs)
         try:
             tls = Tls.load(settings.grpc.tls) if settings.grpc.tls.certificate else None
-            with single_error_unwrapped():
-                trio.run(_serve, settings, tls, asked, draining, voice, told)
-        except TlsUnusable as error:
+            with (
+                open_traces(settings, os.environ, logger.warning) as traces,
+                single_error_unwrapped(),
+            ):
+                trio.run(_serve, settings, tls, asked, draining, voice, told, traces)
+        except (TlsUnusable, TracesUnusable) as error:
             raise BadUsage(str(error)) from error
         except (AccountUnusable, LimitsUnusable, CacheUnusable, CannotListen) as error:
             raise OperationFailed(str(error)) from error
@@ -94,6 +100,7 @@ async def _serve(
     draining: Draining,
     voice: Voice,
     told: Told,
+    traces: Telemetry | None,
 ) -> None:
     callers = caller_table(settings.callers)
     async with trio.open_nursery() as outer:
@@ -129,6 +136,7 @@ async def _serve(
                     telemetry=seeing.telemetry,
                     show=seeing.show,
                     told=told,
+                    telemetry=together([] if traces is None else [traces]),
                 )
                 try:
                     address = await nursery.start(serve)

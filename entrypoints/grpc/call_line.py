@@ -15,6 +15,7 @@ from domain.model.embedding import EmbeddingCall
 from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus
+from entrypoints.grpc.watching import watch_of
 
 Tell: TypeAlias = Callable[[str, str, Mapping[str, object]], None]
 """Takes a line: level, message, fields."""
@@ -60,6 +61,9 @@ def fields_of(call: ServerCall, status: CallStatus | None) -> dict[str, object]:
         "peer": call.peer,
         "total_s": round(time.monotonic() - call.arrived_s, 6),
     }
+    traceparent = watch_of(call)[1]
+    if traceparent:
+        fields["trace_id"] = traceparent.split("-", 2)[1]
     if isinstance(asked, ChatCall | EmbeddingCall):
         _add_attempts(fields, asked, asked.ledger.attempts)
     return fields

@@ -90,13 +90,14 @@ class EmbeddingHandlers(EmbeddingServiceServicer):
         self, input_message: pb.EmbedRequest, request: ServerCall
     ) -> pb.EmbedResponse:
         """Embed."""
-        watch, traceparent = watch_of(request)
+        watch, traceparent, tracestate = watch_of(request)
         call = EmbeddingCall(
             request=embedding_request_of(input_message),
             caller=request.caller,
             request_id=request.request_id,
             ledger=Ledger(watch=watch),
             traceparent=traceparent,
+            tracestate=tracestate,
         )
         request.context = call
         return embeddings_pb(await self.service_.embed(call))
@@ -124,7 +125,7 @@ def _call(
     if seen is not None and not asked.idempotency_key:
         what = "is only for calls with an idempotency_key: send the key of the call that broke off"
         raise InvalidRequest(FieldViolation(RESUME_FROM, what))
-    watch, traceparent = watch_of(context)
+    watch, traceparent, tracestate = watch_of(context)
     call = ChatCall(
         request=asked,
         resume_from=seen,
@@ -133,6 +134,7 @@ def _call(
         delivery=delivery,
         ledger=Ledger(watch=watch),
         traceparent=traceparent,
+        tracestate=tracestate,
     )
     # Whoever tells how the call ended needs to know what was tried for it.
     context.context = call

@@ -1,5 +1,6 @@
 """Calls are shown to whoever watches the service, from their headers to their status."""
 
+import re
 from collections.abc import Callable
 
 import anyio
@@ -16,8 +17,10 @@ from ports.telemetry import CallEnd, CallWatch, Telemetry
 
 TRACEPARENT = "traceparent"
 _ASKED = (ChatCall, EmbeddingCall)
-_LONGEST = 64
-"""What is longer is none of ours: version 00 has 55 characters."""
+TRACESTATE = "tracestate"
+_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""What is passed on. Source: https://www.w3.org/TR/trace-context/"""
+_STATE = re.compile(r"[ -~]{1,512}")
 
 
 @attrs.define(eq=False)
@@ -28,6 +31,7 @@ class WatchedCall:
     started_s: float
     method: str
     traceparent: str = ""
+    tracestate: str = ""
     watch: CallWatch | None = None
 
     @property
@@ -97,18 +101,29 @@ class Watching:
         self.telemetry.rejected(status.code.name, status.reason)
 
     def _begun(self, call: ServerCall) -> WatchedCall:
-        told = ""
+        parent = state = ""
         for name, value in call.metadata:
-            if name == TRACEPARENT and isinstance(value, str) and len(value) <= _LONGEST:
-                told = value
+            if name == TRACEPARENT:
+                parent = _fit(_PARENT, value)
+            elif name == TRACESTATE:
+                state = _fit(_STATE, value)
         head = call.head
         method = f"{head.service}/{head.method}"
-        call.watched = seen = WatchedCall(call, self.clock(), method, told)
+        # Without its trace, what was said of it means nothing.
+        call.watched = seen = WatchedCall(
+            call, self.clock(), method, parent, state if parent else ""
+        )
         seen.watch = self.telemetry.call(seen)
         return seen
 
 
-def watch_of(call: ServerCall) -> tuple[CallWatch | None, str]:
-    """Return who watches `call`, and the trace it is part of."""
+def watch_of(call: ServerCall) -> tuple[CallWatch | None, str, str]:
+    """Return who watches `call`, the trace it is part of, and what others have said of that."""
     seen = call.watched
-    return (seen.watch, seen.traceparent) if isinstance(seen, WatchedCall) else (None, "")
+    if isinstance(seen, WatchedCall):
+        return seen.watch, seen.traceparent, seen.tracestate
+    return None, "", ""
+
+
+def _fit(form: re.Pattern[str], value: str | bytes) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""

@@ -23,6 +23,7 @@ from entrypoints.settings.providers import ProviderSettings, declared
 from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.retry import RetrySettings
 from entrypoints.settings.timeouts import TimeoutSettings
+from entrypoints.settings.traces import TraceSettings
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -88,6 +89,7 @@ class Settings:
     logs: LogSettings = LogSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     retry: RetrySettings = RetrySettings()
+    traces: TraceSettings = TraceSettings()
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()
     response_cache: ResponseCacheSettings = ResponseCacheSettings()

@@ -40,6 +40,7 @@ class Seen:
     """A call as one sees it who watches."""
 
     traceparent: str = ""
+    tracestate: str = ""
     request_id: str = "call-1"
     method: str = "llmservice.v1.LLMService/Invoke"
     peer: str = "peer:1"
