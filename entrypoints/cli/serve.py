@@ -133,10 +133,12 @@ async def _serve(
                     admission,
                     tls=tls,
                     draining=draining,
-                    telemetry=seeing.telemetry,
+                    # Traces first: the others are told of a call with its place in the trace.
+                    telemetry=together(
+                        [each for each in (traces, seeing.telemetry) if each is not None]
+                    ),
                     show=seeing.show,
                     told=told,
-                    telemetry=together([] if traces is None else [traces]),
                 )
                 try:
                     address = await nursery.start(serve)

@@ -230,5 +230,3 @@ def test_no_content_is_in_a_span(tmp_path: Path) -> None:
     shown = "".join(map(str, collector.spans))
     assert "private" not in shown
     assert "world" not in shown
-
-

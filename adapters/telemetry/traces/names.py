@@ -102,7 +102,7 @@ def of_attempt(attempt: Attempt, reported_model: str) -> Attributes:
     usage = attempt.usage
     known: Mapping[str, Value | None] = {
         "gen_ai.response.model": reported_model or None,
-        "gen_ai.response.id": attempt.upstream_request_id or None,
+        "llmservice.upstream_request_id": attempt.upstream_request_id or None,
         "gen_ai.response.time_to_first_chunk": attempt.first_token_s,
         "gen_ai.usage.input_tokens": usage.input_tokens,
         "gen_ai.usage.output_tokens": usage.output_tokens,

@@ -1,8 +1,8 @@
 """Spans leave in a thread: OTLP as protobuf over HTTP, in batches, from a bounded queue.
 
 Laws: a collector that is away costs spans and no call; that it is away is told once, and once that it is
-back; the end waits for the last spans only as long as it may. What OpenTelemetry's variables say (``OTEL_...``)
-holds wherever the settings are silent.
+back; the end waits for the last spans only as long as it may. OpenTelemetry's variables (``OTEL_...``) hold
+wherever the settings are silent.
 """
 
 import logging

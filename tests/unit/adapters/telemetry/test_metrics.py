@@ -30,6 +30,7 @@ class Call:
     asked: ChatCall | EmbeddingCall | None = None
     caller: Caller = Caller("anna")
     traceparent: str = ""
+    tracestate: str = ""
     request_id: str = "call-1"
     peer: str = "peer:1"
     started_s: float = 0.0
@@ -51,6 +52,7 @@ class Live:
     arrived: int = 0
     first_token_s: float | None = None
     start_s: float = 0.0
+    reported_model: str = ""
     traceparent: str = ""
     request_id: str = "call-1"
 
