@@ -92,8 +92,9 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 
 
 def place(span: ReadableSpan) -> SpanContext:
-    assert span.context is not None
-    return span.context
+    context: SpanContext | None = span.context
+    assert context is not None
+    return context
 
 
 SERVED = Attempt(index=0, provider="google", model="gemini-9", outcome=AttemptOutcome.SERVED)
