@@ -33,6 +33,7 @@ class Board:
         inside: The service, once it is open.
         stats: What became of the usage records.
         server: Once it listens.
+        lines_dropped: How many lines the log has lost.
     """
 
     draining: Draining
@@ -40,6 +41,7 @@ class Board:
     inside: Inside = attrs.field(factory=Inside)
     stats: Callable[[], WriterStats] = lambda: NO_STATS
     server: Server | None = None
+    lines_dropped: Callable[[], int] = lambda: 0
     _lag_s: Series[Distribution] = attrs.field(factory=lambda: Series(names.LOOP_LAG))
 
     def show(self, server: Server) -> None:
@@ -61,6 +63,7 @@ class Board:
             *self._service(),
             *self._front_door(),
             copied(self._lag_s),
+            _one(names.LOG_LINES_DROPPED, self.lines_dropped()),
             Reading(names.BUILD, {(_version(),): 1}),
             Reading(names.TASKS, {(): trio.lowlevel.current_statistics().tasks_living}),
             Reading(names.READY, {(): int(not self.unready())}),

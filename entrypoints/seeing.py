@@ -37,7 +37,11 @@ class Seeing:
 
 @asynccontextmanager
 async def open_seeing(
-    settings: HttpSettings, account: Account, admission: Admission, draining: Draining
+    settings: HttpSettings,
+    account: Account,
+    admission: Admission,
+    draining: Draining,
+    lines_dropped: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[Seeing]:
     """Have everything that watches there while the block runs.
 
@@ -48,6 +52,7 @@ async def open_seeing(
         yield Seeing()
         return
     board = board_of(draining, settings.caller_metrics, account.stats)
+    board.lines_dropped = lines_dropped
     async with open_http_side(settings, board, admission) as side:
         logger.bind(address=str(side.address)).info("metrics and health over HTTP")
         yield Seeing(together([board.metrics]), board.inside, board.show, side.begin)

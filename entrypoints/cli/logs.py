@@ -59,7 +59,12 @@ def told_to(log: Log, settings: LogSettings) -> Told:
         hiding = Redaction(log.redaction.secrets, [*log.redaction.rules, *personal])
         content = Content(hiding.text, settings.content_chars)
     calls: Mapping[str, Tell] = {"all": log.call, "failed": partial(_failed, log), "none": _nothing}
-    return Told(call=calls[settings.calls], rejected=log.tell, content=content)
+    return Told(
+        call=calls[settings.calls],
+        rejected=log.tell,
+        content=content,
+        dropped=lambda: log.writer.dropped,
+    )
 
 
 def _failed(log: Log, level: str, message: str, fields: Mapping[str, object]) -> None:

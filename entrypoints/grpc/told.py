@@ -1,5 +1,7 @@
 """What the log is told of calls."""
 
+from collections.abc import Callable
+
 import attrs
 
 from entrypoints.grpc.call_line import Tell, by_loguru
@@ -14,11 +16,13 @@ class Told:
         call: Takes the line of each call.
         rejected: Takes the line of what was no call, with words in it that strangers have chosen.
         content: Says what was asked and answered; ``None``: the log does not.
+        dropped: How many lines were lost since the start.
     """
 
     call: Tell = by_loguru
     rejected: Tell = by_loguru
     content: Content | None = None
+    dropped: Callable[[], int] = lambda: 0
 
 
 BY_LOGURU = Told()

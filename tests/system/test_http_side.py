@@ -46,6 +46,7 @@ async def test_metrics_come_in_the_form_that_is_asked_for() -> None:
         assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
         assert "\nllm_ready 1.0\n" in plain.text
         assert "\nllm_usage_records_lost_total 0.0\n" in plain.text
+        assert "\nllm_log_lines_dropped_total 0.0\n" in plain.text
         opened = await get(side.address, "/metrics", accept=OPENMETRICS)
         assert opened.headers["content-type"].startswith("application/openmetrics-text")
         assert opened.text.endswith("# EOF\n")

@@ -150,6 +150,10 @@ RECORDS_WRITTEN = _counter("llm_usage_records_written", "Usage records in the da
 RECORDS_JOURNALED = _counter(
     "llm_usage_records_journaled", "Usage records that went to the journal first."
 )
+LOG_LINES_DROPPED = _counter(
+    "llm_log_lines_dropped",
+    "Lines of the log that were dropped, since nobody read them fast enough.",
+)
 RECORDS_LOST = _counter(
     "llm_usage_records_lost", "Usage records that are in neither and gone; must stay 0."
 )

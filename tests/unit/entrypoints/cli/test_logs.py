@@ -241,6 +241,15 @@ def test_lines_of_calls_can_be_those_of_failures_or_none(monkeypatch: pytest.Mon
         assert len(entries(stream)) == expected
 
 
+def test_lines_that_are_dropped_can_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    with logged(monkeypatch, stream, with_logs(max_queue_bytes=65_536)) as log:
+        told = told_to(log, LogSettings())
+        log.call("INFO", "call", {"long": "x" * 70_000})
+        assert told.dropped() == 1
+    assert "1 lines of the log were dropped" in stream.getvalue()
+
+
 def test_content_hides_what_is_personal_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
