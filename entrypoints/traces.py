@@ -1,8 +1,9 @@
 """Traces, where the settings want them: nothing of OpenTelemetry is imported elsewhere."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from entrypoints.natives import NATIVES
@@ -38,16 +39,12 @@ def open_traces(
     if not traces.enabled or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         yield None
         return
-    headers = _headers(traces, environment)
-    try:
-        # A tenth of a second: only where it is wanted.
-        from adapters.telemetry.traces.names import Place
-        from adapters.telemetry.traces.opening import Sending, open_tracer
-        from adapters.telemetry.traces.watcher import Traces
-    except ModuleNotFoundError as error:
-        raise TracesUnusable(
-            "traces.enabled needs OpenTelemetry: install llmservice[otel], or set traces.enabled = false"
-        ) from error
+    headers = trace_headers(traces, environment)
+    # A tenth of a second: only where it is wanted.
+    from adapters.telemetry.traces.names import Place
+    from adapters.telemetry.traces.opening import Sending, open_tracer
+    from adapters.telemetry.traces.watcher import Traces
+
     sending = Sending(
         endpoint=traces.endpoint,
         headers=headers,
@@ -62,7 +59,16 @@ def open_traces(
         yield Traces(tracer, traces.sample_ratio, places)
 
 
-def _headers(settings: TraceSettings, environment: Mapping[str, str]) -> Mapping[str, str]:
+def trace_headers(settings: TraceSettings, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers that traces are sent with.
+
+    Raises:
+        TracesUnusable: They make no sense, or OpenTelemetry is not installed.
+    """
+    if not _installed():
+        raise TracesUnusable(
+            "traces.enabled needs OpenTelemetry: install llmservice[otel], or set traces.enabled = false"
+        )
     if not settings.headers_env:
         return {}
     held = environment.get(settings.headers_env, "").strip()
@@ -77,6 +83,12 @@ def _headers(settings: TraceSettings, environment: Mapping[str, str]) -> Mapping
     if not found:
         raise TracesUnusable(f"set {settings.headers_env}, which holds the headers of traces")
     return found
+
+
+def _installed() -> bool:
+    with suppress(ModuleNotFoundError):
+        return all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")))
+    return False
 
 
 def _places(

@@ -29,7 +29,9 @@ from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.tls import TlsSettings
+from entrypoints.settings.traces import TraceSettings
 from entrypoints.settings.tree import Settings
+from entrypoints.traces import TracesUnusable, trace_headers
 
 
 def command(asked: argparse.Namespace) -> int:
@@ -70,6 +72,7 @@ def _offline(settings: Settings) -> int:
         raise BadUsage(str(error)) from error
     if warning is not None:
         print(f"note: {warning}")
+    _traces(settings.traces, os.environ)
     account = _account(settings.account, os.environ)
     limits = _limits(settings.limits, os.environ) or _answers(settings.response_cache, os.environ)
     lacking = dict(_lacking(settings, os.environ))
@@ -117,6 +120,14 @@ def _answers(settings: ResponseCacheSettings, environment: Mapping[str, str]) ->
         except PlaceUnknown as error:
             return str(error)
     return None
+
+
+def _traces(settings: TraceSettings, environment: Mapping[str, str]) -> None:
+    if settings.enabled:
+        try:
+            trace_headers(settings, environment)
+        except TracesUnusable as error:
+            raise OperationFailed(str(error)) from error
 
 
 def _certificate(tls: TlsSettings) -> str | None:

@@ -69,6 +69,14 @@ def test_a_key_is_found_where_it_may_be(tmp_path: Path) -> None:
     assert "cannot be read" in _check(tmp_path, KEYED, X_API_KEY_FILE=str(tmp_path / "none"))[1]
 
 
+def test_traces_that_cannot_be_sent_are_named(tmp_path: Path) -> None:
+    traces = CONFIG + '[traces]\nenabled = true\nheaders_env = "COLLECTOR_HEADERS"\n'
+    code, _, err = _check(tmp_path, traces)
+    assert code == 1
+    assert "set COLLECTOR_HEADERS" in err
+    assert _check(tmp_path, traces, COLLECTOR_HEADERS="a=b")[0] == 0
+
+
 def test_secrets_are_never_printed(tmp_path: Path) -> None:
     code, out, err = _check(tmp_path, KEYED, X_API_KEY="s3cret")
     assert code == 0
