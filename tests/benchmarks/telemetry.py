@@ -60,12 +60,13 @@ class Rig:
         ended = None if self.told is None else endings(self.told, self.watching).ended
 
         async def proceed(call: ServerCall) -> None:
-            watch, traceparent = watch_of(call)
+            watch, traceparent, tracestate = watch_of(call)
             asked = ChatCall(
                 request=REQUEST,
                 request_id="call-1",
                 ledger=Ledger(watch=watch),
                 traceparent=traceparent,
+                tracestate=tracestate,
             )
             call.context = asked
             async with settled.stream(asked) as events:
