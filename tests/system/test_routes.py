@@ -38,6 +38,8 @@ def tree(url: str, **more: Any) -> Mapping[str, Any]:
     far = {"kind": "compatible", "base_url": f"{url}/v1", "api_key_env": "FAR_KEY"}
     return {
         "local": {"enabled": False},
+        # What a route answers once is to be seen.
+        "retry": {"max_attempts": 1},
         "providers": {
             "far": {**far, "models": ["m"]},
             "play": {"kind": "scripted", "models": {"hello": [{"say": "Hello"}]}},
