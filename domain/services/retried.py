@@ -23,6 +23,7 @@ from domain.model.errors import ChatError
 from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, RouteChanged, Started
 from domain.model.routing import MidStream
 from domain.model.target import Target
+from domain.model.watch import Resort, ResortKind
 from domain.policy.course import Course
 from domain.policy.retry import RetryPolicy, remedy
 from domain.policy.retry_budget import BudgetPolicy, RetryBudget
@@ -203,6 +204,8 @@ class _Answer(AsyncIterator[ChatEvent]):
         wait_s = course.go(now_s, self._until_s())
         if wait_s is None or ledger.left is not None:
             raise course.error or error
+        if ledger.watch is not None:
+            ledger.watch.resorted(_resort(self._call, course.at.target, error, wait_s))
         if wait_s:
             ledger.paused_s += wait_s
             await anyio.sleep(wait_s)
@@ -224,6 +227,18 @@ def _at(call: ChatCall, target: Target) -> ChatCall:
         request = attrs.evolve(request, provider=target.provider, model=target.model)
     rest = (each for each in call.plan if each != target)
     return attrs.evolve(call, request=request, plan=(target, *rest))
+
+
+def _resort(call: ChatCall, target: Target, error: ChatError, pause_s: float) -> Resort:
+    """Return what those who watch `call` are told of its next attempt, at `target`."""
+    same = (call.request.provider, call.request.model) == (target.provider, target.model)
+    return Resort(
+        kind=ResortKind.RETRY if same else ResortKind.FALLBACK,
+        provider=target.provider,
+        model=target.model,
+        reason=error.reason,
+        pause_s=pause_s,
+    )
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from domain.model.call import ChatCall, Delivery
+from domain.model.call import ChatCall, Delivery, Ledger
 from domain.model.errors import ChatError, ErrorReason, NotConfigured, ProviderFailure
 from domain.model.events import (
     ChatEvent,
@@ -24,6 +24,7 @@ from domain.model.response import ResponseFold
 from domain.model.routing import MidStream, Routing
 from domain.model.target import Target
 from domain.model.usage import AttemptOutcome
+from domain.model.watch import ResortKind
 from domain.policy.retry import RetryPolicy
 from domain.policy.retry_budget import BudgetPolicy
 from domain.services.retried import Retried
@@ -42,6 +43,7 @@ from tests.support.core_model import (
     drain,
     question,
 )
+from tests.support.watchers import CallNotes, Notes
 
 OVERLOADED = ErrorReason.PROVIDER_OVERLOADED
 
@@ -360,3 +362,23 @@ def test_whatever_fails_the_caller_hears_the_truth_in_time(
             assert [each for each in since if isinstance(each, TextDelta)] == texts
 
     trio.run(play, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "kind", "provider", "pause_s"),
+    [((), ResortKind.RETRY, "a", 1.0), (("b",), ResortKind.FALLBACK, "b", 0.0)],
+)
+async def test_those_who_watch_are_told_of_each_further_attempt(
+    autojump_clock: MockClock,
+    fallbacks: Sequence[str],
+    kind: ResortKind,
+    provider: str,
+    pause_s: float,
+) -> None:
+    notes = Notes()
+    watched = attrs.evolve(ask(), ledger=Ledger(watch=CallNotes(notes)))
+    world = World(Turns(((failure(retry_after_s=1.0),), ANSWER)), call=watched)
+    await world.hear(*fallbacks)
+    (resort,) = notes.resorts
+    assert (resort.kind, resort.provider, resort.model) == (kind, provider, "m")
+    assert (resort.reason, resort.pause_s >= pause_s) == (OVERLOADED, True)
