@@ -174,7 +174,9 @@ def openrouter_dialect(name: str) -> Dialect:
 
 
 def _said(info: ModelInfo) -> Override:
-    facts = attrs.asdict(info, filter=attrs.filters.exclude("provider", "model", "embeds"))
+    facts = attrs.asdict(
+        info, filter=attrs.filters.exclude("provider", "model", "embeds", "health")
+    )
     return Override(info.model, facts)
 
 
