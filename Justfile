@@ -104,6 +104,11 @@ coverage:
 @load *ARGS:
     exec {{ bin }}/python -m tests.load "$@"
 
+# Play the eleven end-to-end scenarios; --live asks the real providers whose keys are in the environment
+[group('verify')]
+@e2e *ARGS:
+    exec {{ bin }}/python -m tests.e2e "$@"
+
 # Draw a flame graph of what a benchmark measures, in .benchmarks/NAME.svg
 [group('verify')]
 @profile NAME *ARGS:
