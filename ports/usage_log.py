@@ -20,6 +20,11 @@ class UsageLog(Protocol):
         """
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether `append` may have to wait; where not, it returns without a checkpoint."""
+        ...
+
     async def append(self, record: UsageRecord, /) -> None:
         """Take over `record`; when this returns it is as safe as the log's durability says.
 

@@ -6,7 +6,8 @@ moves on to another, so that it is never behind a call that came later.
 
 import math
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import anyio
 import attrs
@@ -21,11 +22,11 @@ class Gate:
     """One limit's meter, and who waits for it, by number.
 
     Attributes:
-        asked: Says what a need is in the words of this limit.
+        part: Which part of a need counts here; see `domain.policy.limits.PARTS`.
     """
 
     meter: Meter
-    asked: Callable[[Need], int]
+    part: int
     line: list["Waiter"] = attrs.field(factory=list)
     # By those in the line.
     wanted: int = 0
@@ -48,9 +49,27 @@ class Gate:
         self.wanted -= waiter.stands.amount
 
 
+Sized: TypeAlias = tuple[Gate, int]
+"""A gate, and the size that its limit has for a call."""
+
+
+class Held(NamedTuple):
+    """What a call holds.
+
+    Attributes:
+        gates: Each with the size of its limit.
+        amounts: What it holds of each.
+        since: When it was taken.
+    """
+
+    gates: Sequence[Sized]
+    amounts: Sequence[int]
+    since: Moment
+
+
 @attrs.define(eq=False)
 class Claim:
-    """What a call wants of one limit. Not frozen, which would double what each call pays for it."""
+    """What a call that has to wait wants of one limit."""
 
     gate: Gate
     limit: Limit
@@ -81,13 +100,41 @@ class Claim:
 
 @attrs.define(eq=False)
 class Waiter:
-    """A call that waits."""
+    """A call that waits.
+
+    Attributes:
+        held: What it holds, once it was let in.
+    """
 
     number: int
     claims: Sequence[Claim]
     stands: Claim
-    admitted: bool = False
+    held: Held | None = None
     called: anyio.Event = attrs.field(factory=anyio.Event)
+
+
+def at_once(gates: Sequence[Sized], need: Need, now: Moment) -> Held | None:
+    """Reserve what `need` is of all `gates`; or nothing, where that is not plainly right.
+
+    This is the whole way of a call that need not wait, so it makes nothing that only waiting needs.
+    """
+    amounts: list[int] = []
+    for gate, most in gates:
+        amount = need[gate.part]
+        if amount > most:
+            amount = most
+        if not gate.seeded or gate.line or gate.meter.wait_us(most, amount, now):
+            return None
+        amounts.append(amount)
+    return reserved(gates, amounts, now)
+
+
+def reserved(gates: Sequence[Sized], amounts: Sequence[int], now: Moment) -> Held:
+    """Reserve `amounts` of `gates`, whether or not they fit."""
+    for (gate, most), amount in zip(gates, amounts, strict=True):
+        gate.held += 1
+        gate.meter.take(most, amount, now)
+    return Held(gates, amounts, now)
 
 
 def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | None:
@@ -101,11 +148,10 @@ def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | No
     return None
 
 
-def take(claims: Sequence[Claim], now: Moment) -> None:
+def take(claims: Sequence[Claim], now: Moment) -> Held:
     """Reserve all of `claims`."""
-    for claim in claims:
-        claim.gate.held += 1
-        claim.gate.meter.take(claim.limit.most, claim.amount, now)
+    gates = [(claim.gate, claim.limit.most) for claim in claims]
+    return reserved(gates, [claim.amount for claim in claims], now)
 
 
 def worth_waiting(claims: Sequence[Claim], wait_s: float, now: Moment) -> bool:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -23,21 +22,25 @@ import attrs
 from adapters.storage.limit_gates import (
     Claim,
     Gate,
+    Held,
+    Sized,
     Waiter,
+    at_once,
     first_short,
     refused,
     take,
     worth_waiting,
 )
 from domain.policy.limits import (
-    AMOUNTS,
     BUDGETS,
     METERS,
     NOTHING,
+    PARTS,
     Limit,
     LimitKind,
     Need,
     Reservation,
+    amount,
 )
 from domain.policy.meters import BudgetMeter, Moment
 from ports.spending import Spending
@@ -60,10 +63,6 @@ class NothingSpent:
         return 0
 
 
-Taken: TypeAlias = tuple[Sequence[Claim], Moment]
-"""What a call holds, and since when."""
-
-
 @attrs.define(eq=False)
 class MemoryLimiter:
     """Keeps the books of one process.
@@ -79,7 +78,7 @@ class MemoryLimiter:
     wall_clock: Callable[[], float] = time.time
     _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
     # The gates of limits, by the identity of the sequence, which is kept beside them.
-    _plans: dict[int, tuple[Sequence[Limit], Sequence[Gate]]] = attrs.field(factory=dict)
+    _plans: dict[int, tuple[Sequence[Limit], Sequence[Sized]]] = attrs.field(factory=dict)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
     _waiting: int = 0
 
@@ -87,14 +86,17 @@ class MemoryLimiter:
         self, limits: Sequence[Limit], need: Need, wait_s: float, /
     ) -> AbstractAsyncContextManager[Reservation]:
         """Hold what a call with `need` may take of all `limits`; see `ports.limiter.Limiter`."""
-        return _Held(self, limits, need, wait_s)
+        return _Holding(self, limits, need, wait_s)
 
-    async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Taken:
+    def at_once(self, limits: Sequence[Limit], need: Need) -> Held | None:
+        """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
+        return at_once(self._gates_of(limits), need, self._now())
+
+    async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Held:
         """Take all that `reservation` needs of `limits`, or raise."""
-        need = reservation.need
         claims = [
-            Claim(gate, limit, min(gate.asked(need), limit.most))
-            for gate, limit in zip(self._gates_of(limits), limits, strict=True)
+            Claim(gate, limit, amount(limit, reservation.need))
+            for (gate, _), limit in zip(self._gates_of(limits), limits, strict=True)
         ]
         for claim in claims:
             if not claim.gate.seeded:
@@ -103,15 +105,14 @@ class MemoryLimiter:
         number = next(self._numbers)
         short = first_short(claims, number, now)
         if short is None:
-            take(claims, now)
-            return claims, now
+            return take(claims, now)
         began_s = anyio.current_time()
-        taken = await self._waited(Waiter(number, claims, short), wait_s, now)
+        held = await self._waited(Waiter(number, claims, short), wait_s, now)
         reservation.queued_s = anyio.current_time() - began_s
-        return claims, taken
+        return held
 
-    async def _waited(self, waiter: Waiter, wait_s: float, now: Moment) -> Moment:
-        """Take the claims of `waiter` in its turn, and return when; or raise."""
+    async def _waited(self, waiter: Waiter, wait_s: float, now: Moment) -> Held:
+        """Take the claims of `waiter` in its turn, and return them; or raise."""
         # A call that is over before it began is not refused.
         await anyio.lowlevel.checkpoint_if_cancelled()
         left_s = anyio.current_effective_deadline() - anyio.current_time()
@@ -120,37 +121,37 @@ class MemoryLimiter:
         if self._waiting >= self.max_waiting or not worth_waiting(claims, wait_s, now):
             raise refused(claims, short, now)
         short.gate.join(waiter, short)
-        kept = False
+        held = None
         self._waiting += 1
         try:
-            kept = await self._called(waiter, now.steady_us + round(wait_s * 1e6))
+            held = await self._called(waiter, now.steady_us + round(wait_s * 1e6))
         finally:
             self._waiting -= 1
-            if not kept:
+            if held is None:
                 self._withdraw(waiter)
         now = self._now()
-        if not kept:
+        if held is None:
             raise refused(claims, waiter.stands, now)
-        return now
+        return held._replace(since=now)
 
-    async def _called(self, waiter: Waiter, until_us: int) -> bool:
-        """Wait until `waiter` is admitted; return whether it was in time."""
-        while not waiter.admitted:
+    async def _called(self, waiter: Waiter, until_us: int) -> Held | None:
+        """Wait until `waiter` is let in; return what it holds, if it was in time."""
+        while waiter.held is None:
             now = self._now()
             if now.steady_us >= until_us:
-                return False
+                return None
             wake_us = min(self._alone_us(waiter, now), until_us - now.steady_us)
             with anyio.move_on_after(wake_us / 1e6):
                 await waiter.called.wait()
-            if not waiter.admitted:
+            if waiter.held is None:
                 waiter.called = anyio.Event()
                 self._serve(waiter.stands.gate, awake=waiter)
             if self._lost(waiter):
-                return False
-        return True
+                return None
+        return waiter.held
 
     def _lost(self, waiter: Waiter) -> bool:
-        return not waiter.admitted and waiter.stands.hopeless(self._now())
+        return waiter.held is None and waiter.stands.hopeless(self._now())
 
     def _alone_us(self, waiter: Waiter, now: Moment) -> float:
         """Return when time alone lets `waiter` in."""
@@ -160,8 +161,8 @@ class MemoryLimiter:
         return max(waiter.stands.wait_us(now), 1)
 
     def _withdraw(self, waiter: Waiter) -> None:
-        if waiter.admitted:
-            self.give_back(waiter.claims, NOTHING, self._now())
+        if waiter.held is not None:
+            self.give_back(waiter.held._replace(since=self._now()), NOTHING)
         else:
             waiter.stands.gate.leave(waiter)
             self._serve(waiter.stands.gate)
@@ -179,35 +180,37 @@ class MemoryLimiter:
                 return
             gate.leave(first)
             if short is None:
-                take(first.claims, now)
-                first.admitted = True
+                first.held = take(first.claims, now)
             else:
                 short.gate.join(first, short)
             first.called.set()
 
-    def give_back(self, claims: Sequence[Claim], used: Need, taken: Moment) -> None:
-        """Put `used` in place of `claims`, and let in whom that makes room for."""
+    def give_back(self, held: Held, used: Need) -> None:
+        """Put `used` in place of what is `held`, and let in whom that makes room for."""
         now = self._now()
-        held_us = now.steady_us - taken.steady_us
-        for claim in claims:
-            gate = claim.gate
+        held_us = now.steady_us - held.since.steady_us
+        waited_for = False
+        for (gate, most), amount_held in zip(held.gates, held.amounts, strict=True):
             gate.held -= 1
-            gate.meter.settle(claim.limit.most, claim.amount, gate.asked(used), held_us, now)
-        for claim in claims:
-            if claim.gate.line:
-                self._serve(claim.gate)
+            gate.meter.settle(most, amount_held, used[gate.part], held_us, now)
+            if gate.line:
+                waited_for = True
+        if waited_for:
+            # Not before all of it is back.
+            for gate, _ in held.gates:
+                self._serve(gate)
 
     # --- the books ----------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
         return Moment(int(anyio.current_time() * 1e6), self.wall_clock())
 
-    def _gates_of(self, limits: Sequence[Limit]) -> Sequence[Gate]:
+    def _gates_of(self, limits: Sequence[Limit]) -> Sequence[Sized]:
         # The same caller and model come with the same sequence again and again.
         known = self._plans.get(id(limits))
         if known is not None and known[0] is limits:
             return known[1]
-        gates = [self._gate(limit) for limit in limits]
+        gates = [(self._gate(limit), limit.most) for limit in limits]
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
         self._plans[id(limits)] = (limits, gates)
@@ -220,7 +223,7 @@ class MemoryLimiter:
             if len(self._gates) >= MOST_GATES:
                 self._forget()
             kind = limit.kind
-            gate = Gate(METERS[kind](), AMOUNTS[kind], seeded=kind not in BUDGETS)
+            gate = Gate(METERS[kind](), PARTS[kind], seeded=kind not in BUDGETS)
             self._gates[key] = gate
         gate.most = limit.most
         return gate
@@ -246,7 +249,7 @@ class MemoryLimiter:
 
 
 @attrs.define(eq=False)
-class _Held:
+class _Holding:
     """The block that holds a reservation. A class, because a generator costs each call twice as much."""
 
     _limiter: MemoryLimiter
@@ -254,11 +257,14 @@ class _Held:
     _need: Need
     _wait_s: float
     _reservation: Reservation | None = None
-    _taken: Taken | None = None
+    _held: Held | None = None
 
     async def __aenter__(self) -> Reservation:
         reservation = self._reservation = Reservation(self._need)
-        self._taken = await self._limiter.take(self._limits, reservation, self._wait_s)
+        held = self._limiter.at_once(self._limits, self._need)
+        if held is None:
+            held = await self._limiter.take(self._limits, reservation, self._wait_s)
+        self._held = held
         return reservation
 
     async def __aexit__(
@@ -267,6 +273,5 @@ class _Held:
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._taken is not None and self._reservation is not None:
-            claims, since = self._taken
-            self._limiter.give_back(claims, self._reservation.used, since)
+        if self._held is not None and self._reservation is not None:
+            self._limiter.give_back(self._held, self._reservation.used)

@@ -22,6 +22,11 @@ class MemoryUsageLog:
     def ready(self) -> None:
         """There is always room: the oldest record makes it."""
 
+    @property
+    def waits(self) -> bool:
+        """It is kept here."""
+        return False
+
     async def append(self, record: UsageRecord, /) -> None:
         """Keep `record`; drops the oldest one where there are too many."""
         self._records.append(record)

@@ -1,6 +1,6 @@
 """Which limits a call is under, and what it needs of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import attrs
@@ -70,28 +70,36 @@ def uncounted(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     )
 
 
-def bound(request: ChatRequest, info: ModelInfo | None, assumed_output_tokens: int | None) -> Usage:
+def bound(
+    request: ChatRequest,
+    info: Callable[[str], ModelInfo | None],
+    assumed_output_tokens: int | None,
+) -> Usage:
     """Return the most that `request` may use, as far as that is known.
 
     Args:
         request: What is asked.
-        info: Of the model.
+        info: Tells what is known of a model; asked only where that counts.
         assumed_output_tokens: How long an answer is taken to be that the request does not bound;
             ``None``: as long as the model can make it.
     """
     output = request.max_tokens
     if output is None:
-        known = info.max_output_tokens if info is not None else None
-        output = assumed_output_tokens or known or UNKNOWN_OUTPUT_TOKENS
+        output = assumed_output_tokens or _longest(info(request.model)) or UNKNOWN_OUTPUT_TOKENS
     return Usage(input_tokens=input_tokens(request), output_tokens=output)
+
+
+def _longest(info: ModelInfo | None) -> int | None:
+    return None if info is None else info.max_output_tokens
 
 
 def used(attempts: Sequence[Attempt]) -> Need:
     """Return what `attempts` used up."""
-    return Need(
-        tokens=sum(tokens_of(each.usage) for each in attempts),
-        nano_usd=sum(each.usage.cost_nano_usd or 0 for each in attempts),
-    )
+    tokens = nano_usd = 0
+    for each in attempts:
+        tokens += tokens_of(each.usage)
+        nano_usd += each.usage.cost_nano_usd or 0
+    return Need(tokens, nano_usd)
 
 
 def tokens_of(usage: Usage) -> int:

@@ -6,6 +6,7 @@ A call reserves what it may need of every limit at once, and settles to what it 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 import attrs
 
@@ -47,17 +48,18 @@ class Limit:
     most: int
 
 
-@attrs.frozen(kw_only=True)
-class Need:
+class Need(NamedTuple):
     """What a call needs, or has used.
 
     Attributes:
         tokens: Input and output together.
         nano_usd: Money in 1e-9 US dollars.
+        calls: It is one.
     """
 
     tokens: int = 0
     nano_usd: int = 0
+    calls: int = 1
 
 
 NOTHING = Need()
@@ -81,16 +83,18 @@ class Reservation:
 
 def amount(limit: Limit, need: Need) -> int:
     """Return what a call with `need` reserves of `limit`: never more than it can ever hold."""
-    return min(AMOUNTS[limit.kind](need), limit.most)
+    return min(need[PARTS[limit.kind]], limit.most)
 
 
-AMOUNTS: Mapping[LimitKind, Callable[[Need], int]] = {
-    LimitKind.REQUESTS_PER_MINUTE: lambda need: 1,
-    LimitKind.TOKENS_PER_MINUTE: lambda need: need.tokens,
-    LimitKind.PARALLEL_CALLS: lambda need: 1,
-    LimitKind.BUDGET_PER_DAY: lambda need: need.nano_usd,
-    LimitKind.BUDGET_PER_MONTH: lambda need: need.nano_usd,
+_TOKENS, _NANO_USD, _CALLS = range(3)
+PARTS: Mapping[LimitKind, int] = {
+    LimitKind.REQUESTS_PER_MINUTE: _CALLS,
+    LimitKind.TOKENS_PER_MINUTE: _TOKENS,
+    LimitKind.PARALLEL_CALLS: _CALLS,
+    LimitKind.BUDGET_PER_DAY: _NANO_USD,
+    LimitKind.BUDGET_PER_MONTH: _NANO_USD,
 }
+"""Which part of a `Need` counts."""
 
 METERS: Mapping[LimitKind, Callable[[], Meter]] = {
     LimitKind.REQUESTS_PER_MINUTE: StartMeter,

@@ -16,6 +16,7 @@ import attrs
 MINUTE_US = 60_000_000
 _LONGEST_PROMISE_MINUTES = 60
 _NEWEST_WEIGHT = 0.125
+_NEVER_S = -(10**12)
 
 
 class Moment(NamedTuple):
@@ -77,9 +78,11 @@ class RateMeter:
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return after how many microseconds `amount` fits."""
-        if self._reserved + amount > most:
+        reserved = self._reserved + amount
+        if reserved > most:
             return math.inf
-        return _until(self._drained(most, now) + (self._reserved + amount) * MINUTE_US, most)
+        debt = self._drained(most, now) + reserved * MINUTE_US
+        return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether the bucket can never hold `amount`."""
@@ -88,7 +91,9 @@ class RateMeter:
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Reserve `amount`."""
         self._reserved += amount
-        self._promised = max(self._promised, self._drained(most, now) + self._reserved * MINUTE_US)
+        taken = self._drained(most, now) + self._reserved * MINUTE_US
+        if taken > self._promised:
+            self._promised = taken
 
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Put `used` in place of `reserved`."""
@@ -107,11 +112,12 @@ class RateMeter:
         return self._drained(most, now) == self._reserved == self._promised == 0
 
     def _drained(self, most: int, now: Moment) -> int:
-        passed = now.steady_us - self._at_us
-        if passed > 0:
-            self._debt = max(0, self._debt - most * passed)
-            self._promised = max(0, self._promised - most * passed)
-            self._at_us = now.steady_us
+        now_us = now[0]
+        if now_us > self._at_us:
+            drained = most * (now_us - self._at_us)
+            self._debt = self._debt - drained if self._debt > drained else 0
+            self._promised = self._promised - drained if self._promised > drained else 0
+            self._at_us = now_us
         return self._debt
 
 
@@ -121,34 +127,17 @@ def _until(debt: int, most: int) -> int:
 
 
 @attrs.define
-class StartMeter:
+class StartMeter(RateMeter):
     """Calls begun: they count from their start, and whatever becomes of them."""
-
-    _rate: RateMeter = attrs.field(factory=RateMeter)
-
-    def wait_us(self, most: int, amount: int, now: Moment) -> float:
-        """Return after how many microseconds a call may begin."""
-        return self._rate.wait_us(most, amount, now)
-
-    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
-        """Return whether no call may ever begin."""
-        return self._rate.hopeless(most, amount, now)
 
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Begin a call."""
-        self._rate.take(most, amount, now)
-        self._rate.settle(most, amount, amount, 0, now)
+        self._debt = self._drained(most, now) + amount * MINUTE_US
+        if self._debt > self._promised:
+            self._promised = self._debt
 
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Do nothing: it has begun."""
-
-    def promise_us(self, most: int, amount: int, now: Moment) -> int:
-        """Return when a refused call may try again."""
-        return self._rate.promise_us(most, amount, now)
-
-    def at_rest(self, most: int, now: Moment) -> bool:
-        """Return whether no call has begun within the last minute."""
-        return self._rate.at_rest(most, now)
 
 
 @attrs.define
@@ -201,9 +190,11 @@ class Period:
 
     Attributes:
         start_s: Gives the Unix time at which the period of a Unix time began.
+        least_s: It is never shorter, in seconds.
     """
 
     start_s: Callable[[float], int]
+    least_s: int
 
 
 def _day_start_s(wall_s: float) -> int:
@@ -215,8 +206,8 @@ def _month_start_s(wall_s: float) -> int:
     return calendar.timegm((now.tm_year, now.tm_mon, 1, 0, 0, 0))
 
 
-DAY = Period(_day_start_s)
-MONTH = Period(_month_start_s)
+DAY = Period(_day_start_s, 86_400)
+MONTH = Period(_month_start_s, 28 * 86_400)
 
 
 @attrs.define
@@ -227,10 +218,10 @@ class BudgetMeter:
     """
 
     period: Period
-    _current_s: int = -1
+    _current_s: int = _NEVER_S
     _spent: int = 0
     # The period before the clock last moved to another one.
-    _left_s: int = -1
+    _left_s: int = _NEVER_S
     _left_spent: int = 0
     _reserved: int = 0
 
@@ -273,6 +264,9 @@ class BudgetMeter:
         return gone + amount <= most and gone < most
 
     def _turn(self, now: Moment) -> None:
+        # Where in the calendar that is needs no look for most of a period.
+        if 0 <= now.wall_s - self._current_s < self.period.least_s:
+            return
         start_s = self.period.start_s(now.wall_s)
         if start_s != self._current_s:
             spent = self._left_spent if start_s == self._left_s else 0

@@ -73,6 +73,12 @@ def cost_nano_usd(price: Price, usage: Usage) -> int | None:
         return None
     # A provider that reports the parts need not report the sum.
     written = max(usage.cache_write_tokens or 0, hour + (usage.cache_write_5m_tokens or 0))
+    if not (read or written):
+        # Most calls: no cache was involved.
+        plain = max(0, total) * price.input.of(total) + (output or 0) * (price.output or FREE).of(
+            total
+        )
+        return _rounded(price, plain)
     parts = (
         (max(0, total - read - written), price.input),
         (read, price.cache_read or price.input),
@@ -81,4 +87,8 @@ def cost_nano_usd(price: Price, usage: Usage) -> int | None:
         (output or 0, price.output or FREE),
     )
     femto_usd = sum(tokens * rate.of(total) for tokens, rate in parts if tokens)
+    return _rounded(price, femto_usd)
+
+
+def _rounded(price: Price, femto_usd: int) -> int:
     return price.call_nano_usd + (femto_usd + FEMTO_PER_NANO // 2) // FEMTO_PER_NANO

@@ -4,8 +4,10 @@ What a call may need is reserved before the provider is asked, and settled to wh
 after its record is written, before control returns.
 """
 
+import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 import attrs
 
@@ -15,7 +17,7 @@ from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
 from domain.model.usage import Usage
 from domain.policy.admission import LimitTable, bound, tokens_of, uncounted, used
-from domain.policy.limits import BUDGETS, Limit, Need
+from domain.policy.limits import BUDGETS, Limit, Need, Reservation
 from ports.chat_model import ChatModel
 from ports.limiter import Limiter
 from ports.prices import Prices
@@ -58,10 +60,9 @@ class Admission:
         """Return the limits of a call; empty: it may come in as it is."""
         return self.table.of(caller, provider, model)
 
-    @asynccontextmanager
-    async def within(
+    def within(
         self, limits: Sequence[Limit], wanted: Wanted, ledger: Ledger, max_queue_s: float | None
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Hold what a call may need of `limits` while the block runs; then charge what `ledger` says.
 
         Args:
@@ -73,29 +74,16 @@ class Admission:
         Raises:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
-        watch, is_in = ledger.watch, False
-        wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
-        try:
-            need = await self._need(limits, wanted)
-            async with self.limiter.reserved(limits, need, wait_s) as reservation:
-                is_in = True
-                ledger.queued_s += reservation.queued_s
-                ledger.counted = True
-                if watch is not None:
-                    watch.admitted(reservation.queued_s)
-                before = len(ledger.attempts)
-                try:
-                    yield
-                finally:
-                    reservation.used = used(ledger.attempts[before:])
-        except LimitExceeded as error:
-            if watch is not None and not is_in:
-                watch.refused(error.reason)
-            raise
+        return _Within(self, limits, wanted, ledger, max_queue_s)
 
-    async def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
+    async def need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
+        """Return what a call may need of `limits`.
+
+        Raises:
+            LimitExceeded: It has a budget, and no price.
+        """
         tokens = tokens_of(wanted.most)
-        budget = next((each for each in limits if each.kind in BUDGETS), None)
+        budget = _budget(limits)
         if budget is None:
             return Need(tokens=tokens)
         await self.prices.prepare(wanted.provider)
@@ -128,21 +116,99 @@ class Admitted:
         if call.ledger.counted:
             limits = uncounted(limits)
         # A call without limits pays for none.
-        return self._within(limits, call) if limits else self.inner.stream(call)
-
-    @asynccontextmanager
-    async def _within(
-        self, limits: Sequence[Limit], call: ChatCall
-    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        if not limits:
+            return self.inner.stream(call)
         request = call.request
-        info = self.provider.info(request.model)
-        most = bound(request, info, self.admission.assumed_output_tokens)
+        most = bound(request, self.provider.info, self.admission.assumed_output_tokens)
         wanted = Wanted(self.provider.name, request.model, most)
-        async with (
-            self.admission.within(limits, wanted, call.ledger, request.timeouts.max_queue_s),
-            self.inner.stream(call) as events,
-        ):
-            yield events
+        max_queue_s = request.timeouts.max_queue_s
+        held = self.admission.within(limits, wanted, call.ledger, max_queue_s)
+        return _Answer(held, self.inner, call)
+
+
+@attrs.define(eq=False)
+class _Within(AbstractAsyncContextManager[None]):
+    """The block of a call that is let in. A class, because a generator costs each call twice as much."""
+
+    _admission: Admission
+    _limits: Sequence[Limit]
+    _wanted: Wanted
+    _ledger: Ledger
+    _max_queue_s: float | None
+    _before: int = 0
+    _reservation: Reservation | None = None
+    _reserved: AbstractAsyncContextManager[Reservation] | None = None
+
+    async def __aenter__(self) -> None:
+        admission, ledger = self._admission, self._ledger
+        wait_s = admission.max_queue_s if self._max_queue_s is None else self._max_queue_s
+        try:
+            need = await admission.need(self._limits, self._wanted)
+            reserved = admission.limiter.reserved(self._limits, need, wait_s)
+            reservation = await reserved.__aenter__()
+        except LimitExceeded as error:
+            if ledger.watch is not None:
+                ledger.watch.refused(error.reason)
+            raise
+        self._reserved, self._reservation = reserved, reservation
+        ledger.queued_s += reservation.queued_s
+        ledger.counted = True
+        if ledger.watch is not None:
+            ledger.watch.admitted(reservation.queued_s)
+        self._before = len(ledger.attempts)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if self._reservation is None or self._reserved is None:
+            return None
+        self._reservation.used = used(self._ledger.attempts[self._before :])
+        return await self._reserved.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - it shields itself
+
+
+@attrs.define(eq=False)
+class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
+    """The answer to a call that is let in."""
+
+    _held: AbstractAsyncContextManager[None]
+    _inner: ChatModel
+    _call: ChatCall
+    _stream: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
+
+    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+        await self._held.__aenter__()
+        try:
+            stream = self._inner.stream(self._call)
+            events = await stream.__aenter__()
+            self._stream = stream
+        finally:
+            if self._stream is None:
+                await self._held.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+        return events
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if self._stream is None:
+            return None
+        try:
+            return await self._stream.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - as `async with`
+        finally:
+            # Settled after its record, and told of what became of it on the way.
+            await self._held.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+
+
+def _budget(limits: Sequence[Limit]) -> Limit | None:
+    for each in limits:
+        if each.kind in BUDGETS:
+            return each
+    return None
 
 
 def _unpriced(limit: Limit, name: str) -> LimitExceeded:

@@ -128,9 +128,7 @@ class Account:
         return tuple(self.ledger.attempts)
 
     def close(self, now_s: float, exception: BaseException | None) -> Attempt | None:
-        """Return the attempt as `exception` ended it; None: nothing was tried."""
-        if self.served is not None:
-            return self.served
+        """Return the attempt, which was not served, as `exception` ended it; None: nothing was tried."""
         error = exception if isinstance(exception, ChatError) else None
         if error is not None and error.before_upstream and self._is_own(error):
             return None
@@ -205,7 +203,20 @@ class Account:
             cost = self.prices.cost(self.provider, self.model, usage)
         if cost is None:
             return usage
-        return attrs.evolve(usage, cost_nano_usd=cost.nano_usd, price_version=cost.price_version)
+        # Not evolved, which would cost a call as much as its price.
+        return Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            source=usage.source,
+            cost_nano_usd=cost.nano_usd,
+            price_version=cost.price_version,
+            raw=usage.raw,
+        )
 
 
 @attrs.frozen
@@ -235,7 +246,9 @@ class Settlement:
         trace: TracebackType | None,
     ) -> None:
         account = self.account
-        attempt = account.close(anyio.current_time(), exception)
+        attempt = account.served
+        if attempt is None:
+            attempt = account.close(anyio.current_time(), exception)
         if account.watch is not None:
             account.watch.ended(account, attempt)
         if attempt is None:
@@ -248,5 +261,10 @@ class Settlement:
             labels=account.labels,
         )
         # How the call ended is not for the log to change; it has counted what it lost.
-        with suppress(RecordLost), anyio.move_on_after(SETTLE_S, shield=True):
-            await self.log.append(record)
+        with suppress(RecordLost):
+            if self.log.waits:
+                with anyio.move_on_after(SETTLE_S, shield=True):
+                    await self.log.append(record)
+            else:
+                # Nothing to be shielded: such a scope costs more than all else that is done here.
+                await self.log.append(record)  # noqa: ASYNC102 - it does not wait

@@ -149,6 +149,11 @@ class Crowd:
     def ready(self) -> None:
         """Take whatever comes."""
 
+    @property
+    def waits(self) -> bool:
+        """See `ports.usage_log.UsageLog`."""
+        return True
+
     async def append(self, record: UsageRecord, /) -> None:
         """Take `record`; then fail or hang, as planned."""
         self.records.append((trio.current_time(), record))

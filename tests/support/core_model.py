@@ -144,6 +144,11 @@ class SlowLog:
         if self.refuses is not None:
             raise self.refuses
 
+    @property
+    def waits(self) -> bool:
+        """See `ports.usage_log.UsageLog`."""
+        return True
+
     async def append(self, record: UsageRecord, /) -> None:
         """Write `record`, in a while."""
         self.begun.append(record)

@@ -46,6 +46,11 @@ class CountingLog:
     def ready(self) -> None:
         """There is always room for one more."""
 
+    @property
+    def waits(self) -> bool:
+        """See `ports.usage_log.UsageLog`."""
+        return True
+
     async def append(self, record: UsageRecord, /) -> None:
         self.records += 1
 

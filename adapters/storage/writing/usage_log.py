@@ -30,6 +30,11 @@ class BatchedUsageLog:
         """See `ports.usage_log.UsageLog`."""
         self._writer.ready()
 
+    @property
+    def waits(self) -> bool:
+        """It is put in a line of its own."""
+        return False
+
     async def append(self, record: UsageRecord, /) -> None:
         """See `ports.usage_log.UsageLog`."""
         self._writer.put(record, None)
@@ -49,6 +54,11 @@ class StrictUsageLog:
     def ready(self) -> None:
         """See `ports.usage_log.UsageLog`."""
         self._writer.ready()
+
+    @property
+    def waits(self) -> bool:
+        """Until the disk has it."""
+        return True
 
     async def append(self, record: UsageRecord, /) -> None:
         """See `ports.usage_log.UsageLog`."""

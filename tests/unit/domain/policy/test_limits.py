@@ -87,7 +87,7 @@ def test_an_answer_is_taken_to_be_as_long_as_it_may_be(
     asked: int | None, known: ModelInfo | None, assumed: int | None, expected: int
 ) -> None:
     request = ChatRequest(model="m", messages=question().messages, max_tokens=asked)
-    most = bound(request, known, assumed)
+    most = bound(request, lambda _: known, assumed)
     assert most.output_tokens == expected
     assert tokens_of(most) == expected + input_tokens(request)
 

@@ -491,6 +491,8 @@ async def test_the_upstream_is_closed_before_the_account() -> None:
         def ready(self) -> None:
             pass
 
+        waits = True
+
         async def append(self, record: UsageRecord, /) -> None:
             closed.append(it.upstream.closed)
 
