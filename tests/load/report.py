@@ -1,17 +1,13 @@
 """The report of a run: one page of HTML that needs nothing else, not even a network."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 
-import pygal
-from pygal.style import CleanStyle
-
+from tests.load.plot import plot
 from tests.load.summary import PERCENTILES, Summary
 
-_SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
 _STYLE = """
 :root { color-scheme: light dark }
 :root { --ink: #1b1f24; --paper: #fff; --line: #d8dee4; --good: #1a7f37; --bad: #cf222e }
@@ -90,7 +86,7 @@ def _charts(summary: Summary) -> Iterator[str]:
     windows = summary.windows
     times = [each.at_s for each in windows]
     first, samples = summary.samples[0], summary.samples
-    yield _plot(
+    yield plot(
         "Added latency, ms",
         {
             f"p{each:g}": [(w.at_s, w.added_ms[each]) for w in windows if w.added_ms]
@@ -98,29 +94,29 @@ def _charts(summary: Summary) -> Iterator[str]:
         },
     )
     whole = summary.added_ms["all"]
-    yield _plot(
+    yield plot(
         "Added latency by share of calls, ms",
         {"all": [(each, whole[each]) for each in PERCENTILES]},
         "% of calls",
     )
     length = times[1] if len(times) > 1 else 1.0
-    yield _plot(
+    yield plot(
         "Calls a second",
         {
             "due": [(w.at_s, w.due / length) for w in windows],
             "ended": [(w.at_s, w.ended / length) for w in windows],
         },
     )
-    yield _plot(
+    yield plot(
         "Calls that ended as nobody planned",
         {"calls": [(w.at_s, float(w.surprises)) for w in windows]},
     )
-    yield _plot(
+    yield plot(
         "Server: resident memory, MiB",
         {"MiB": [(each.at_s, each.resident_mib) for each in samples]},
     )
     pairs = pairwise(samples)
-    yield _plot(
+    yield plot(
         "Server: processor, % of a core",
         {
             "%": [
@@ -130,27 +126,3 @@ def _charts(summary: Summary) -> Iterator[str]:
             ]
         },
     )
-
-
-def _plot(
-    title: str, lines: Mapping[str, Sequence[tuple[float, float]]], below: str = "seconds"
-) -> str:
-    chart = pygal.XY(
-        js=(),
-        style=CleanStyle,
-        show_dots=False,
-        height=360,
-        width=640,
-        include_x_axis=True,
-        x_title=below,
-        title=title,
-        show_legend=len(lines) > 1,
-        legend_at_bottom=True,
-        value_formatter="{:,.1f}".format,
-        x_value_formatter="{:g}".format,
-    )
-    for name, points in lines.items():
-        chart.add(name, list(points))
-    svg: str = chart.render(is_unicode=True, disable_xml_declaration=True)
-    # It carries its settings along for a program that is not there.
-    return _SCRIPT.sub("", svg)
