@@ -40,6 +40,8 @@ REMEDIES: Mapping[ErrorReason, Remedy] = {
     ErrorReason.PROVIDER_BILLING: Remedy.ELSEWHERE,
     ErrorReason.PROVIDER_CONTENT_BLOCKED: Remedy.ELSEWHERE,
     ErrorReason.CALLER_MODEL_UNKNOWN: Remedy.ELSEWHERE,
+    # Of ours, before anybody is asked: what one model or protocol has no words for.
+    ErrorReason.CALLER_INVALID_REQUEST: Remedy.ELSEWHERE,
     # Only where the limit is not the caller's own; see `remedy`.
     ErrorReason.POLICY_RATE_LIMITED: Remedy.ELSEWHERE,
     ErrorReason.POLICY_CONCURRENCY_LIMITED: Remedy.ELSEWHERE,

@@ -23,8 +23,8 @@ from domain.model.errors import ChatError
 from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, RouteChanged, Started
 from domain.model.routing import MidStream
 from domain.model.target import Target
-from domain.model.watch import Resort, ResortKind
-from domain.policy.course import Course
+from domain.model.usage import AttemptOutcome
+from domain.policy.course import Course, at, resort
 from domain.policy.retry import RetryPolicy, remedy
 from domain.policy.retry_budget import BudgetPolicy, RetryBudget
 from ports.chat_model import ChatModel
@@ -34,6 +34,7 @@ _DECISIVE: Mapping[Delivery, frozenset[type]] = {
     # Nobody has seen anything of it before its end.
     Delivery.WHOLE: frozenset({Finished}),
 }
+_SKIPPED = AttemptOutcome.SKIPPED_COOLDOWN
 
 
 @attrs.frozen(eq=False)
@@ -99,6 +100,7 @@ class _Answer(AsyncIterator[ChatEvent]):
     _open: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
     _events: AsyncIterator[ChatEvent] = attrs.field(init=False)
     _held: deque[ChatEvent] = attrs.field(factory=deque)
+    _entered: int = 0
 
     # --- the block ----------------------------------------------------------------------------------------
 
@@ -200,45 +202,32 @@ class _Answer(AsyncIterator[ChatEvent]):
         now_s = anyio.current_time()
         resend = failure.resend or self._of.resends(self._call)
         helps = remedy(error, begun=failure.begun, resend=resend)
-        course.failed(error, helps, now_s, asked=not error.before_upstream)
+        course.failed(error, helps, now_s, asked=self._newly_asked())
         wait_s = course.go(now_s, self._until_s())
         if wait_s is None or ledger.left is not None:
             raise course.error or error
         if ledger.watch is not None:
-            ledger.watch.resorted(_resort(self._call, course.at.target, error, wait_s))
+            ledger.watch.resorted(resort(self._call, course.at.target, error, wait_s))
         if wait_s:
-            ledger.paused_s += wait_s
-            await anyio.sleep(wait_s)
+            try:
+                await anyio.sleep(wait_s)
+            finally:
+                ledger.paused_s += anyio.current_time() - now_s
             if ledger.left is not None:
                 # Nobody waits any more for what an attempt would say.
                 raise error
         ledger.queued_s = 0.0
-        self._call = _at(self._call, course.at.target)
+        self._call = at(self._call, course.at.target)
+
+    def _newly_asked(self) -> int:
+        """Return how many requests providers got since this was asked last."""
+        attempts, before = self._call.ledger.attempts, self._entered
+        self._entered = len(attempts)
+        return sum(each.outcome is not _SKIPPED for each in attempts[before:])
 
     def _until_s(self) -> float:
         until_s = anyio.current_effective_deadline()
         return self._deadline_s if until_s == math.inf else until_s
-
-
-def _at(call: ChatCall, target: Target) -> ChatCall:
-    """Return `call` as it goes to `target`: first in its plan, so that its key is known below."""
-    request = call.request
-    if (request.provider, request.model) != (target.provider, target.model):
-        request = attrs.evolve(request, provider=target.provider, model=target.model)
-    rest = (each for each in call.plan if each != target)
-    return attrs.evolve(call, request=request, plan=(target, *rest))
-
-
-def _resort(call: ChatCall, target: Target, error: ChatError, pause_s: float) -> Resort:
-    """Return what those who watch `call` are told of its next attempt, at `target`."""
-    same = (call.request.provider, call.request.model) == (target.provider, target.model)
-    return Resort(
-        kind=ResortKind.RETRY if same else ResortKind.FALLBACK,
-        provider=target.provider,
-        model=target.model,
-        reason=error.reason,
-        pause_s=pause_s,
-    )
 
 
 @attrs.frozen

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from itertools import chain
 
 import attrs
 
 from domain.model.call import ChatCall
 from domain.model.caller import ANONYMOUS, Caller
+from domain.model.chat import ChatRequest
 from domain.model.errors import AccessDenied, FieldViolation, InvalidRequest, ModelUnknown
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
@@ -58,17 +60,20 @@ class Routed:
         Raises:
             ModelUnknown: No provider, or no model of that provider, has that name.
             AccessDenied: The caller may not use that model.
-            InvalidRequest: The model does not take a part of the request, or a fallback cannot serve it.
+            InvalidRequest: No model of the plan takes all of the request, or there is no such fallback.
         """
         request = call.request
         public, plan = self._asked(call.caller, request.provider, request.model)
         if request.routing.fallbacks:
             others = enumerate(request.routing.fallbacks)
             rest = [
-                each for index, target in others for each in self._fallback(call, target, index)
+                each
+                for index, target in others
+                for each in self._fallback(call.caller, target, index)
             ]
             # Once each, however they are named.
             plan = tuple(dict.fromkeys((*plan, *rest)))
+        plan = self._able(request, plan)
         request = attrs.evolve(request, provider=plan[0].provider, model=plan[0].model)
         return self.top.stream(attrs.evolve(call, request=request, plan=plan, public=public))
 
@@ -95,26 +100,35 @@ class Routed:
             raise ModelUnknown(f"provider {name!r} has no model {model!r}; it has: {known}")
         return Target(name, model)
 
-    def _fallback(self, call: ChatCall, asked: Target, index: int) -> tuple[Target, ...]:
-        # Now, and not when it is needed: what cannot help then is better known before.
+    def _fallback(self, caller: Caller, asked: Target, index: int) -> tuple[Target, ...]:
+        # Now, and not when it is needed: a name that is wrong is better known before.
         path = f"routing.fallbacks[{index}]"
         try:
-            _, targets = self._asked(call.caller, asked.provider, asked.model)
+            return self._asked(caller, asked.provider, asked.model)[1]
         except ModelUnknown as error:
             raise InvalidRequest(FieldViolation(path, error.message)) from None
         except AccessDenied as error:
             raise AccessDenied(f"{path}: {error.message}") from None
-        for target in targets:
-            self._demand_able(call, target, path)
-        return targets
 
-    def _demand_able(self, call: ChatCall, target: Target, path: str) -> None:
+    def _able(self, request: ChatRequest, plan: tuple[Target, ...]) -> tuple[Target, ...]:
+        """Return what of `plan` takes `request`.
+
+        Raises:
+            InvalidRequest: Nothing does; says what each lacks.
+        """
+        if len(plan) == 1:
+            # Below it is looked at anyway.
+            return plan
+        lacking = {target: self._lacking(request, target) for target in plan}
+        able = tuple(target for target, violations in lacking.items() if not violations)
+        if not able:
+            raise InvalidRequest(*dict.fromkeys(chain.from_iterable(lacking.values())))
+        return able
+
+    def _lacking(self, request: ChatRequest, target: Target) -> Sequence[FieldViolation]:
         provider = self.providers[target.provider]
         info = provider.info(target.model)
-        refused = [] if info is None else Capable(provider, info).violations(call.request)
-        if refused:
-            what = "; ".join(f"{each.field} {each.description}" for each in refused)
-            raise InvalidRequest(FieldViolation(path, f"does not take this request: {what}"))
+        return () if info is None else Capable(provider, info).violations(request)
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

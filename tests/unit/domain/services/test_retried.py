@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from domain.model.call import ChatCall, Delivery, Ledger
-from domain.model.errors import ChatError, ErrorReason, NotConfigured, ProviderFailure
+from domain.model.errors import (
+    ChatError,
+    ErrorReason,
+    FieldViolation,
+    InvalidRequest,
+    NotConfigured,
+    ProviderFailure,
+)
 from domain.model.events import (
     ChatEvent,
     Finished,
@@ -23,10 +30,12 @@ from domain.model.events import (
 from domain.model.response import ResponseFold
 from domain.model.routing import MidStream, Routing
 from domain.model.target import Target
-from domain.model.usage import AttemptOutcome
+from domain.model.usage import Attempt, AttemptOutcome
 from domain.model.watch import ResortKind
 from domain.policy.retry import RetryPolicy
 from domain.policy.retry_budget import BudgetPolicy
+from domain.policy.route_book import RouteBook
+from domain.services.lanes import Laned
 from domain.services.retried import Retried
 from domain.services.route import Routed
 from domain.services.routes import Routes
@@ -254,6 +263,57 @@ async def test_who_can_try_later_is_told_that_whatever_else_went_wrong() -> None
     with pytest.raises(ProviderFailure) as caught:
         await it.hear("b")
     assert caught.value is limited
+
+
+async def test_a_route_that_nobody_may_ask_costs_the_call_no_request(
+    autojump_clock: MockClock,
+) -> None:
+    """A provider whose key rests, by a lane that refuses before anybody is asked."""
+    it, book = World(Turns(([failure()],))), RouteBook(keys={"a": ("#1",)})
+    resting = Attempt(
+        index=0,
+        provider="a",
+        model="m",
+        outcome=FAILED,
+        error_reason=ErrorReason.PROVIDER_RATE_LIMITED,
+    )
+    book.end(book.begin("a", "m", 0.0), 0.0, resting, 3600.0)
+    laned = Laned("a", {"#1": Settled(it.a, "a", it.log)}, book)
+    providers = {"a": Stacked(it.a, laned), "b": Stacked(it.b, Settled(it.b, "b", it.log))}
+    model = Routed(providers, Retried(Routes(providers), it.policy))
+    routing = Routing(fallbacks=(Target("b", "m"),), max_attempts=1)
+    it.call = ask(attrs.evolve(question(model="m"), provider="a", routing=routing))
+    async with model.stream(it.call) as events:
+        assert said(await drain(events)) == said(ANSWER)
+    assert it.attempts == [("a", AttemptOutcome.SKIPPED_COOLDOWN), ("b", SERVED)]
+
+
+async def test_keys_that_are_refused_do_not_starve_a_fallback() -> None:
+    refused = failure(ErrorReason.PROVIDER_AUTH_FAILED)
+    it = World(Turns(([refused],)))
+    keys = tuple(Target("a", "m", (f"#{n}",)) for n in range(1, 6))
+    call = attrs.evolve(
+        ask(attrs.evolve(question(model="m"), provider="a")), plan=(*keys, Target("b", "m"))
+    )
+    it.call = call
+    async with it.model.top.stream(call) as events:
+        await drain(events)
+    assert it.attempts == [("a", FAILED), ("a", FAILED), ("b", SERVED)]
+
+
+async def test_what_one_protocol_has_no_words_for_is_said_to_another() -> None:
+    refusals = [
+        InvalidRequest(FieldViolation(f"seed.{name}", "is not spoken here")) for name in "ab"
+    ]
+    it = World(Turns(([refusals[0]],)))
+    assert said(await it.hear("b")) == said(ANSWER)
+    it = World(Turns(([refusals[0]],)), Turns(([refusals[1]],), "b"))
+    with pytest.raises(InvalidRequest) as caught:
+        await it.hear("b")
+    assert [each.field for each in caught.value.violations] == ["seed.a", "seed.b"]
+    it = World(Turns(([failure(ErrorReason.PROVIDER_BILLING)],)), Turns(([refusals[1]],), "b"))
+    with pytest.raises(ProviderFailure, match="no"):
+        await it.hear("b")
 
 
 async def test_repetitions_are_a_share_of_a_providers_traffic(autojump_clock: MockClock) -> None:

@@ -224,17 +224,46 @@ async def test_a_plan_is_the_first_choice_and_its_fallbacks_once_each() -> None:
     [
         (Target("nobody", "m"), "no provider 'nobody' is configured"),
         (Target("local", "huge"), "'local' has no model 'huge'"),
-        (Target("plain", "m"), "does not take this request: top_k"),
     ],
 )
-def test_a_fallback_that_could_not_help_is_refused_by_its_place(
+def test_a_fallback_that_is_not_there_is_refused_by_its_place(
     fallback: Target, problem: str
 ) -> None:
-    plain = Upstream(name="plain", features=frozenset())
-    it = House({**house().upstreams, "plain": plain})
+    it = house()
     with pytest.raises(InvalidRequest, match=problem) as caught:
         it.model.stream(ask(falling_back(Target("local", "tiny"), fallback)))
     assert [each.field for each in caught.value.violations] == ["routing.fallbacks[1]"]
+
+
+def half_able(*, router: frozenset[Feature]) -> House:
+    """Return a house of which openai takes no top_k."""
+    plain = Upstream(name="openai", features=frozenset(Feature) - {Feature.TOP_K})
+    return House({"openai": plain, "router": Upstream(name="router", features=router)})
+
+
+async def test_a_route_that_cannot_take_the_request_is_left_out_while_another_can() -> None:
+    it = half_able(router=frozenset(Feature))
+    for provider, other in (("openai", "router"), ("router", "openai")):
+        request = attrs.evolve(
+            falling_back(Target(other, "m")),
+            provider=provider,
+            model="m",
+            messages=question().messages,
+        )
+        async with it.model.stream(ask(request)) as events:
+            assert await drain(events) == list(ANSWER)
+    assert it.upstreams["openai"].calls == []
+    assert [each.plan for each in it.upstreams["router"].calls] == [(Target("router", "m"),)] * 2
+
+
+def test_where_no_route_can_take_the_request_the_error_says_what_each_lacks() -> None:
+    it = half_able(router=frozenset())
+    with pytest.raises(InvalidRequest) as caught:
+        it.model.stream(ask(falling_back(Target("router", "m"))))
+    assert [each.field for each in caught.value.violations] == ["top_k", "top_k"]
+    first, second = [each.description for each in caught.value.violations]
+    assert "openai/gpt" in first
+    assert "router/m" in second
 
 
 def test_a_fallback_that_the_caller_may_not_use_is_refused() -> None:
