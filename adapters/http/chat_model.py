@@ -7,7 +7,7 @@ body was read to its end; no scope or task group is open across the end of the e
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -70,14 +70,8 @@ class HttpChatModel:
         exchange = self._exchange()
         patience = self.patience.of(call)
         until_s = anyio.current_time() + patience.first_token_s
-        async with AsyncExitStack() as stack:
-            opened = None
-            with anyio.CancelScope(deadline=until_s):
-                upstream = await stack.enter_async_context(aclosing(await exchange.post(wire)))
-                opened = upstream, await exchange.accepted(upstream, self._meaning(call))
-            if opened is None:
-                raise patience.no_first_token()
-            upstream, head = opened
+        async with aclosing(await exchange.opened(wire, until_s, patience)) as upstream:
+            head = await exchange.accepted(upstream, self._meaning(call), until_s)
             events = Events(
                 upstream,
                 self.codec.decoder(call, head),

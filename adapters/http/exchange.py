@@ -1,7 +1,8 @@
 """One request and its answer over HTTP, whatever it is about: shared by the drivers.
 
 Laws: however an exchange ends, the connection is closed when it does, unless the body was read to its end;
-redirects are refused; an answer is no longer than it may be; our secret is in no error.
+redirects are refused; an answer is no longer than it may be; our secret is in no error. An error status is
+told once it is there, however short the time and however long its body.
 """
 
 from collections.abc import Callable
@@ -71,19 +72,38 @@ class Exchange:
         Raises:
             ChatError: There is none.
         """
-        head = None
-        with anyio.CancelScope(deadline=anyio.current_time() + limit_s):
-            async with aclosing(await self.post(wire)) as upstream:
-                head = await self.accepted(upstream, meaning)
+        until_s = anyio.current_time() + limit_s
+        patience = Patience(first_token_s=limit_s)
+        async with aclosing(await self.opened(wire, until_s, patience)) as upstream:
+            head = await self.accepted(upstream, meaning, until_s)
+            with anyio.CancelScope(deadline=until_s):
                 try:
                     return head, await self._body(upstream)
                 except ChatError as error:
                     # It had accepted the request.
                     error.upstream_status = head.status
                     raise
-        failure = Patience(first_token_s=limit_s).no_first_token()
-        failure.upstream_status = None if head is None else head.status
+        failure = patience.no_first_token()
+        failure.upstream_status = head.status
         raise failure
+
+    async def opened(self, wire: WireRequest, until_s: float, patience: Patience) -> Upstream:
+        """Send `wire`; return the answer once its head is there. The caller closes it.
+
+        Args:
+            wire: What is asked.
+            until_s: When `patience` ends, on the event loop's clock.
+            patience: Says what failed then.
+
+        Raises:
+            ChatError: There is none.
+        """
+        upstream = None
+        with anyio.CancelScope(deadline=until_s):
+            upstream = await self.post(wire)
+        if upstream is None:
+            raise patience.no_first_token()
+        return upstream
 
     async def post(self, wire: WireRequest) -> Upstream:
         """Send `wire`; return the answer once its head is there. The caller closes it."""
@@ -91,8 +111,13 @@ class Exchange:
             asked = self.endpoint.asked(wire, self.bounds.connect_s)
             return Upstream(await ask(self.transport, asked))
 
-    async def accepted(self, upstream: Upstream, meaning: Meaning) -> ResponseHead:
+    async def accepted(self, upstream: Upstream, meaning: Meaning, until_s: float) -> ResponseHead:
         """Return the head of a good answer.
+
+        Args:
+            upstream: The answer.
+            meaning: Of an error status.
+            until_s: How long the body of an error is waited for, on the event loop's clock.
 
         Raises:
             ChatError: It is none.
@@ -117,7 +142,7 @@ class Exchange:
         # A provider that names a date without saying what time it has means ours.
         dated = ResponseHead(head.status, {"date": formatdate(usegmt=True), **head.headers})
         # Before the codec cuts its message short, or part of our secret might be left.
-        shown = self.endpoint.scrubbed(dated, await _beginning(upstream))
+        shown = self.endpoint.scrubbed(dated, await _beginning(upstream, until_s))
         raise self.endpoint.discreet(wrong_address(*shown) or meaning(*shown))
 
     async def _body(self, upstream: Upstream) -> bytes:
@@ -132,11 +157,12 @@ class Exchange:
         return b"".join(parts)
 
 
-async def _beginning(upstream: Upstream) -> bytes:
-    """Return what can be had of an error's body."""
+async def _beginning(upstream: Upstream, until_s: float) -> bytes:
+    """Return what can be had of an error's body until `until_s`, on the event loop's clock."""
     parts: list[bytes] = []
     size = 0
-    with anyio.move_on_after(ERROR_BODY_S), suppress(httpx.TransportError):
+    until_s = min(until_s, anyio.current_time() + ERROR_BODY_S)
+    with anyio.CancelScope(deadline=until_s), suppress(httpx.TransportError):
         while size < ERROR_BODY_BYTES and (part := await upstream.read()):
             parts.append(part)
             size += len(part)

@@ -4,8 +4,9 @@ Totals are inclusive, whatever a provider's own habit is.
 Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -49,6 +50,40 @@ class Usage:
 
 
 NO_USAGE = Usage()
+_COUNTED = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "cost_nano_usd",
+)
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """Return what `usages` come to together.
+
+    What nobody reported stays unknown. Who counted, and by which prices, is told where all agree; where one
+    is an estimate, the sum is.
+    """
+    told = [each for each in usages if each != NO_USAGE]
+    if len(told) < 2:
+        return attrs.evolve(told[0], raw=None) if told else NO_USAGE
+    sums: dict[str, Any] = {}
+    for name in _COUNTED:
+        known = [value for each in told if (value := getattr(each, name)) is not None]
+        if known:
+            sums[name] = sum(known)
+    sources = {each.source for each in told}
+    estimated = UsageSource.ESTIMATED if UsageSource.ESTIMATED in sources else None
+    versions = {each.price_version for each in told if each.cost_nano_usd is not None}
+    return Usage(
+        source=sources.pop() if len(sources) == 1 else estimated,
+        price_version=versions.pop() if len(versions) == 1 else "",
+        **sums,
+    )
 
 
 class AttemptOutcome(StrEnum):

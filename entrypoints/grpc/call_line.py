@@ -12,7 +12,7 @@ from purerpc import StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.embedding import EmbeddingCall
-from domain.model.usage import NO_USAGE, Attempt, AttemptOutcome, Usage
+from domain.model.usage import Attempt, AttemptOutcome, total
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus
 from entrypoints.grpc.watching import watch_of
@@ -79,7 +79,7 @@ def _add_attempts(
     else:
         fields["provider"], fields["model"] = last.provider, last.model
         fields["outcome"] = last.outcome.value
-    usage = last.usage if len(attempts) == 1 and last else _sum(attempts)
+    usage = last.usage if len(attempts) == 1 and last else total(each.usage for each in attempts)
     cost = usage.cost_nano_usd
     fields["input_tokens"] = usage.input_tokens
     fields["output_tokens"] = usage.output_tokens
@@ -103,21 +103,3 @@ def _short(attempt: Attempt) -> str:
         f"{attempt.provider}/{attempt.model} {attempt.outcome.value}{reason}{status}"
         f" {attempt.total_s:.3g}s"
     )
-
-
-def _sum(attempts: Sequence[Attempt]) -> Usage:
-    """Return what all `attempts` took; unknown is what none of them knows."""
-    if not attempts:
-        return NO_USAGE
-    used = [each.usage for each in attempts]
-    return Usage(
-        input_tokens=_known([each.input_tokens for each in used]),
-        output_tokens=_known([each.output_tokens for each in used]),
-        cache_read_tokens=_known([each.cache_read_tokens for each in used]),
-        cost_nano_usd=_known([each.cost_nano_usd for each in used]),
-    )
-
-
-def _known(counts: Sequence[int | None]) -> int | None:
-    known = [each for each in counts if each is not None]
-    return sum(known) if known else None

@@ -18,7 +18,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 from purerpc import StatusCode
 
 from domain.model.errors import ChatError, ErrorReason, InvalidRequest, LimitExceeded
-from domain.model.usage import Attempt
+from domain.model.usage import Attempt, total
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.answers import attempt_pb, counts_pb, duration_pb
 from entrypoints.grpc.transport.dispatch import CallStatus
@@ -67,7 +67,9 @@ _KEPT_INSIDE: Mapping[ErrorReason, str] = {
 _MAX_MESSAGE_BYTES = 512
 _MAX_NAME_BYTES = 256
 _MAX_VIOLATIONS_BYTES = 1536
-_MAX_ATTEMPTS_BYTES = 1024
+# Of all details together; beside them there is the message, once more.
+_MAX_DETAILS_BYTES = 4096
+_OF_THE_USAGE_BYTES = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -145,18 +147,27 @@ def _details(failure: Failure) -> list[Message]:
         ]
         details.append(QuotaFailure(violations=_fitting(exceeded, _MAX_VIOLATIONS_BYTES)))
     if failure.attempts:
-        latest = _fitting(
-            (attempt_pb(each) for each in reversed(failure.attempts)), _MAX_ATTEMPTS_BYTES
-        )
-        usage = counts_pb(failure.attempts[-1].usage)
-        details.append(pb.FailureUsage(usage=usage, attempts=reversed(latest)))
+        details.append(_spent(failure.attempts, details))
     return details
 
 
+def _spent(attempts: Sequence[Attempt], details: Sequence[Message]) -> pb.FailureUsage:
+    """Return all that was tried and what it came to; what does not fit beside `details` is counted there."""
+    left = _MAX_DETAILS_BYTES - _OF_THE_USAGE_BYTES - sum(each.ByteSize() for each in details)
+    latest = _fitting((attempt_pb(each) for each in reversed(attempts)), left)
+    untold = len(attempts) - len(latest)
+    info = details[0]
+    if untold and isinstance(info, ErrorInfo):
+        info.metadata["attempts_left_out"] = str(untold)
+    return pb.FailureUsage(
+        usage=counts_pb(total(each.usage for each in attempts)), attempts=reversed(latest)
+    )
+
+
 def _fitting(messages: Iterable[M], most: int) -> list[M]:
-    """Return the first `messages`, up to `most` bytes."""
+    """Return the first `messages`, up to `most` bytes as part of another."""
     told = list(messages)
-    sizes = accumulate(message.ByteSize() for message in told)
+    sizes = accumulate(message.ByteSize() + 3 for message in told)
     return [message for message, size in zip(told, sizes, strict=True) if size <= most]
 
 

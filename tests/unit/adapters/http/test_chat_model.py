@@ -321,3 +321,33 @@ async def test_a_call_that_asks_for_little_patience_gets_it(autojump_clock: obje
     async with far_model(answering(CHUNKED, 1e9)) as (model, _), model.stream(hurried) as stream:
         with pytest.raises(ProviderFailure, match=r"0\.5 s"):
             await anext(stream)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_an_error_status_is_told_however_short_the_patience_and_endless_its_body(
+    autojump_clock: object, whole: bool
+) -> None:
+    hurried = call(whole=whole, timeouts=Timeouts(first_token_s=0.5))
+    start_s = trio.current_time()
+    async with far_model(answering(head("503 Oh"), b"sor", 1e9)) as (model, far):
+        with pytest.raises(ProviderFailure) as caught:
+            await drained(model, hurried)
+        assert far.all_closed
+    assert caught.value.upstream_status == 503
+    assert caught.value.reason is not ErrorReason.PROVIDER_TIMEOUT_FIRST_TOKEN
+    assert trio.current_time() - start_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_head_that_never_comes_is_waited_for_no_longer_than_the_call_has_patience(
+    autojump_clock: object, whole: bool
+) -> None:
+    hurried = call(whole=whole, timeouts=Timeouts(first_token_s=0.5))
+    start_s = trio.current_time()
+    async with far_model(answering(1e9)) as (model, far):
+        with pytest.raises(ProviderFailure) as caught:
+            await drained(model, hurried)
+        assert far.all_closed
+    assert caught.value.reason is ErrorReason.PROVIDER_TIMEOUT_FIRST_TOKEN
+    assert caught.value.upstream_status is None
+    assert trio.current_time() - start_s == pytest.approx(0.5)

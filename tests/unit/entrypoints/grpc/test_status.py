@@ -176,7 +176,7 @@ def test_what_was_spent_in_vain_is_told() -> None:
     )
     usage = told(failure).one(pb.FailureUsage)
     assert usage == pb.FailureUsage(
-        usage=pb.Usage(input_tokens=9), attempts=[attempt_pb(ATTEMPT), attempt_pb(last)]
+        usage=pb.Usage(input_tokens=16), attempts=[attempt_pb(ATTEMPT), attempt_pb(last)]
     )
 
 
@@ -238,13 +238,40 @@ def test_of_too_many_bad_fields_the_first_are_named() -> None:
 
 
 def test_of_too_many_attempts_the_last_are_told() -> None:
-    attempts = tuple(attrs.evolve(ATTEMPT, index=n) for n in range(100))
+    attempts = tuple(attrs.evolve(ATTEMPT, index=n) for n in range(300))
     error = ProviderFailure("x", ErrorReason.PROVIDER_OVERLOADED)
     found = told(Failure(error=error, attempts=attempts)).one(pb.FailureUsage)
     assert isinstance(found, pb.FailureUsage)
     indices = [each.index for each in found.attempts]
-    assert len(indices) > 10
-    assert indices == list(range(100 - len(indices), 100))
+    assert len(indices) > 40
+    assert indices == list(range(300 - len(indices), 300))
+    assert found.usage.input_tokens == 2100
+    info = told(Failure(error=error, attempts=attempts)).one(ErrorInfo)
+    assert isinstance(info, ErrorInfo)
+    assert info.metadata["attempts_left_out"] == str(300 - len(indices))
+
+
+def test_as_many_attempts_as_a_call_makes_are_told_with_names_of_any_usual_length() -> None:
+    long = attrs.evolve(
+        ATTEMPT,
+        provider="a-provider-of-ours",
+        model="meta-llama/llama-3.3-70b-instruct-2026",
+        credential_alias="team-a-key-1",
+        upstream_request_id="req_" + "x" * 32,
+        upstream_status=529,
+        total_s=12.345678,
+    )
+    attempts = tuple(attrs.evolve(long, index=n) for n in range(15))
+    answer = told(
+        Failure(
+            error=ProviderFailure("x" * 300, ErrorReason.PROVIDER_OVERLOADED), attempts=attempts
+        )
+    )
+    found, info = answer.one(pb.FailureUsage), answer.one(ErrorInfo)
+    assert isinstance(found, pb.FailureUsage)
+    assert isinstance(info, ErrorInfo)
+    assert len(found.attempts) == 15
+    assert "attempts_left_out" not in info.metadata
 
 
 def test_a_message_that_is_cut_says_so_and_is_still_text() -> None:
