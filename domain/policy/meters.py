@@ -91,7 +91,9 @@ class RateMeter:
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Reserve `amount`."""
         self._reserved += amount
-        taken = self._drained(most, now) + self._reserved * MINUTE_US
+        # Mostly it was asked just now whether it fits.
+        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
+        taken = debt + self._reserved * MINUTE_US
         if taken > self._promised:
             self._promised = taken
 
@@ -112,7 +114,7 @@ class RateMeter:
         return self._drained(most, now) == self._reserved == self._promised == 0
 
     def _drained(self, most: int, now: Moment) -> int:
-        now_us = now[0]
+        now_us = now.steady_us
         if now_us > self._at_us:
             drained = most * (now_us - self._at_us)
             self._debt = self._debt - drained if self._debt > drained else 0
@@ -132,7 +134,8 @@ class StartMeter(RateMeter):
 
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Begin a call."""
-        self._debt = self._drained(most, now) + amount * MINUTE_US
+        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
+        self._debt = debt + amount * MINUTE_US
         if self._debt > self._promised:
             self._promised = self._debt
 

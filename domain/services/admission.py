@@ -136,8 +136,9 @@ class _Within(AbstractAsyncContextManager[None]):
     _ledger: Ledger
     _max_queue_s: float | None
     _before: int = 0
-    _reservation: Reservation | None = None
-    _reserved: AbstractAsyncContextManager[Reservation] | None = None
+    # Both from the moment on that the call is let in.
+    _reservation: Reservation = attrs.field(init=False)
+    _reserved: AbstractAsyncContextManager[Reservation] = attrs.field(init=False)
 
     async def __aenter__(self) -> None:
         admission, ledger = self._admission, self._ledger
@@ -163,8 +164,6 @@ class _Within(AbstractAsyncContextManager[None]):
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        if self._reservation is None or self._reserved is None:
-            return None
         self._reservation.used = used(self._ledger.attempts[self._before :])
         return await self._reserved.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - it shields itself
 
@@ -176,16 +175,17 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
     _held: AbstractAsyncContextManager[None]
     _inner: ChatModel
     _call: ChatCall
-    _stream: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
+    _stream: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] = attrs.field(init=False)
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
         await self._held.__aenter__()
+        opened = False
         try:
-            stream = self._inner.stream(self._call)
-            events = await stream.__aenter__()
-            self._stream = stream
+            self._stream = self._inner.stream(self._call)
+            events = await self._stream.__aenter__()
+            opened = True
         finally:
-            if self._stream is None:
+            if not opened:
                 await self._held.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
         return events
 
@@ -195,8 +195,6 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        if self._stream is None:
-            return None
         try:
             return await self._stream.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - as `async with`
         finally:

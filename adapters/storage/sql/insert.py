@@ -34,12 +34,11 @@ def _into_sqlite(connection: sa.Connection, rows: Sequence[bytes]) -> None:
         values: list[Any] = []
         for row in some:
             column = orjson.loads(row)
-            values += [_scalar(column.get(name)) for name in _NAMES]
+            values += [
+                orjson.dumps(value).decode() if type(value) is dict else value
+                for value in map(column.get, _NAMES)
+            ]
         connection.exec_driver_sql(_for_sqlite(len(some)), tuple(values))
-
-
-def _scalar(value: Any) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
 
 
 @lru_cache(_ROWS_A_STATEMENT)

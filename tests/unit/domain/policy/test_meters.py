@@ -205,6 +205,15 @@ def test_who_has_nothing_left_gets_not_even_what_is_free() -> None:
     assert meter.hopeless(100, 0, at(0))
 
 
+def test_what_was_spent_in_a_month_stays_spent_to_its_last_second() -> None:
+    meter = BudgetMeter(MONTH)
+    meter.settle(10, 0, 8, 0, at(0, wall_s=1_793_491_200))
+    last = at(0, wall_s=1_793_491_200 + 30 * 86_400 - 0.001)
+    assert meter.wait_us(10, 2, last) == 0
+    assert meter.wait_us(10, 3, last) == math.inf
+    assert meter.wait_us(10, 3, at(0, wall_s=1_793_491_200 + 30 * 86_400)) == 0
+
+
 def test_what_is_in_flight_at_midnight_is_spent_on_the_new_day() -> None:
     meter = BudgetMeter(DAY)
     meter.take(100, 60, at(0))

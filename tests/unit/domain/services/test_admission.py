@@ -109,6 +109,24 @@ async def test_what_a_caller_may_use_a_minute_comes_back_with_time(
     await gate.ask(impatient)
 
 
+async def test_a_call_counts_once_among_its_callers_requests_however_often_it_is_tried(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gate = Gate()
+    call = by(CallerLimits(requests_per_minute=1, parallel_calls=1))
+    began = trio.current_time()
+    for _ in range(3):
+        assert await gate.ask(call) == len(ANSWER)
+    assert trio.current_time() == began
+    with pytest.raises(LimitExceeded):
+        await gate.ask(
+            attrs.evolve(
+                by(call.caller.limits),
+                request=attrs.evolve(call.request, timeouts=Timeouts(max_queue_s=0)),
+            )
+        )
+
+
 async def test_what_was_reserved_and_not_used_is_free_at_once(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
