@@ -96,6 +96,24 @@ def _add_chat(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         type=seconds,
         help="bound on the whole call, in seconds (default: none)",
     )
+    chat.add_argument(
+        "--fallback",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="PROVIDER/MODEL or a public name, asked if the model cannot answer; may be repeated",
+    )
+    chat.add_argument(
+        "--max-attempts",
+        metavar="N",
+        type=positive,
+        help="requests to providers, on all routes together (default: the server's `[retry]`)",
+    )
+    chat.add_argument(
+        "--idempotency-key",
+        metavar="K",
+        help="the same call under the same key is made once, however often it is sent",
+    )
     chat.add_argument("--json", action="store_true", help="one event per line, as protobuf JSON")
     chat.add_argument(
         "prompt", metavar="PROMPT", nargs="*", help="the question; - reads it from stdin"

@@ -43,6 +43,8 @@ def command(asked: argparse.Namespace) -> int:
     if not asked.prompt and not asked.json and sys.stdin.isatty():
         from entrypoints.cli.conversation import converse
 
+        if asked.idempotency_key:
+            raise BadUsage("--idempotency-key is for one question, and needs a prompt")
         return converse(question)
     question.request.messages.add(role="user", content=_prompt(asked.prompt))
     return anyio.run(_ask, question, asked.json, backend="trio")
@@ -99,7 +101,13 @@ def _request(asked: argparse.Namespace) -> pb.LLMRequest:
         model=asked.model or DEFAULT_MODEL,
         temperature=asked.temperature,
         max_tokens=asked.max_tokens,
+        idempotency_key=asked.idempotency_key,
     )
+    if asked.fallback or asked.max_attempts:
+        routing = request.routing
+        routing.fallbacks.extend(pb.Target(model=each) for each in asked.fallback)
+        if asked.max_attempts:
+            routing.max_attempts = asked.max_attempts
     if asked.system:
         request.messages.add(
             role="system", content=_text(asked.system.encode(errors="surrogateescape"))

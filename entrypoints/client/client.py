@@ -260,8 +260,9 @@ async def connect(
         plain_token: Send it even where others on the network can read it.
         retries: How often a call that nothing was delivered of is sent again
             when it failed with UNAVAILABLE: after the time that the server
-            named, else after a short one, if the call's time allows. Mind that a
-            server which failed late may have spent tokens.
+            named, else after a short one, if the call's time allows. What the
+            server has asked a provider for it tries again itself (its `[retry]`,
+            ``routing.max_attempts``): that is sent again only where it says when.
         limits: Memory and patience.
         http2_engine: See `entrypoints.grpc.transport.engine.engine_factory`.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_runs import (
+    CONFIG,
     PATIENCE_S,
     PROGRAM,
     Running,
@@ -19,10 +20,14 @@ from tests.support.cli_runs import (
     wait_until,
 )
 
+DOWN = """
+down = [{ fail = { reason = "PROVIDER_OVERLOADED" } }]
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server")) as running:
+    with serving(tmp_path_factory.mktemp("server"), CONFIG + DOWN) as running:
         yield running
 
 
@@ -136,12 +141,14 @@ def test_models_are_listed(server: Running) -> None:
     assert head.split()[:2] == ["provider", "model"]
     assert sorted(row.split()[:2] for row in rows) == [
         ["demo", "broken"],
+        ["demo", "down"],
         ["demo", "hello"],
         ["demo", "slow"],
     ]
     as_json = run("models", "--target", server.address, "--provider=demo", "--json")
     assert {json.loads(line)["model"] for line in as_json.stdout.splitlines()} == {
         "broken",
+        "down",
         "hello",
         "slow",
     }
@@ -219,3 +226,22 @@ def test_a_paused_reader_does_not_make_it_deaf(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         wait_until(lambda: process.poll() is not None, "end of the command")
         assert process.returncode == 130
+
+
+def test_another_model_answers_where_the_first_cannot(server: Running) -> None:
+    done = chat(server, "--fallback=demo/hello", "hi", model="down")
+    assert (done.returncode, done.stdout) == (0, "Hello world\n")
+    assert "demo/hello" in done.stderr
+    refused = chat(server, "--fallback=demo/nobody", "hi", model="down")
+    assert refused.returncode != 0
+    assert "routing.fallbacks[0]" in refused.stderr
+    once = chat(server, "--fallback=demo/hello", "--max-attempts=1", "hi", model="down")
+    assert (once.returncode, once.stdout) == (1, "")
+
+
+def test_a_key_is_for_one_question(server: Running) -> None:
+    first, again = (chat(server, "--idempotency-key=k-1", "hi") for _ in range(2))
+    assert first.stdout == again.stdout == "Hello world\n"
+    other = chat(server, "--idempotency-key=k-1", "something else")
+    assert other.returncode != 0
+    assert "CALLER_IDEMPOTENCY_CONFLICT" in other.stderr

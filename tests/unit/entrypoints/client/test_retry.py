@@ -235,3 +235,25 @@ def test_transparent_tries_are_counted_apart() -> None:
     asked = decided(refused, Tried(transparent=3))
     assert asked is not None
     assert asked.tried == Tried(transparent=3, asked=1)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "retry_after_s", "sent"),
+    [
+        ([pb.ATTEMPT_OUTCOME_FAILED] * 3, None, False),
+        ([pb.ATTEMPT_OUTCOME_SKIPPED_COOLDOWN, pb.ATTEMPT_OUTCOME_FAILED], None, False),
+        ([pb.ATTEMPT_OUTCOME_SKIPPED_COOLDOWN], None, True),
+        ([pb.ATTEMPT_OUTCOME_FAILED], 2.0, True),
+    ],
+)
+def test_what_the_server_has_tried_itself_is_sent_again_only_where_it_says_when(
+    outcomes: list[pb.AttemptOutcome], retry_after_s: float | None, sent: bool
+) -> None:
+    failure = CallFailed(
+        StatusCode.UNAVAILABLE,
+        "",
+        retry_after_s=retry_after_s,
+        attempts=tuple(pb.Attempt(outcome=each) for each in outcomes),
+    )
+    found = again(failure, Tried(), retries=5, left_s=math.inf, chance=0.5)
+    assert (found is not None) is sent
