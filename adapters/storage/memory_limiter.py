@@ -38,6 +38,7 @@ from domain.policy.limits import (
     PARTS,
     Limit,
     LimitKind,
+    LimitUse,
     Need,
     Reservation,
     amount,
@@ -239,6 +240,15 @@ class MemoryLimiter:
                 since_s = gate.meter.period.start_s(now.wall_s)
                 gate.meter.seed(await self.spending.spent_nano_usd(caller, since_s), now)
                 gate.seeded = True
+
+    def in_use(self) -> Iterator[LimitUse]:
+        """Give every limit of which something is taken, or for which somebody waits."""
+        now = self._now()
+        for (subject, kind), gate in tuple(self._gates.items()):
+            taken = gate.meter.taken(gate.most, now)
+            if taken or gate.line:
+                limit = Limit(subject, kind, gate.most)
+                yield LimitUse(limit=limit, taken=taken, waiting=len(gate.line))
 
     def _forget(self) -> None:
         now = self._now()

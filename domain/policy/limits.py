@@ -177,3 +177,17 @@ def _sentence(shortage: Shortage) -> str:
 
 def _usd(nano_usd: int) -> str:
     return f"{nano_usd / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+@attrs.frozen(kw_only=True)
+class LimitUse:
+    """A limit as it stands.
+
+    Attributes:
+        taken: Of `Limit.most`, reserved and used together.
+        waiting: Calls that wait for it.
+    """
+
+    limit: Limit
+    taken: int
+    waiting: int

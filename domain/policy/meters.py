@@ -61,6 +61,10 @@ class Meter(Protocol):
         """Return whether a new meter would be the same."""
         ...
 
+    def taken(self, most: int, now: Moment) -> int:
+        """Return how much is reserved or used and does not fit again yet, rounded up."""
+        ...
+
 
 @attrs.define
 class RateMeter:
@@ -113,6 +117,10 @@ class RateMeter:
         """Return whether everything has drained."""
         return self._drained(most, now) == self._reserved == self._promised == 0
 
+    def taken(self, most: int, now: Moment) -> int:
+        """Return what is reserved, and what has not drained."""
+        return self._reserved - (-self._drained(most, now) // MINUTE_US)
+
     def _drained(self, most: int, now: Moment) -> int:
         now_us = now.steady_us
         if now_us > self._at_us:
@@ -145,10 +153,7 @@ class StartMeter(RateMeter):
 
 @attrs.define
 class SlotMeter:
-    """Places for calls in flight.
-
-    When one becomes free is not known; how long the last ones were held says when to try again.
-    """
+    """Places for calls in flight; how long the last ones were held says when to try again."""
 
     _held: int = 0
     _mean_hold_us: float = 0.0
@@ -185,6 +190,10 @@ class SlotMeter:
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether nobody is there."""
         return self._held == 0
+
+    def taken(self, most: int, now: Moment) -> int:
+        """Return how many places are taken."""
+        return self._held
 
 
 @attrs.frozen
@@ -261,6 +270,11 @@ class BudgetMeter:
         """Return whether nothing is reserved, and nothing spent in this period."""
         self._turn(now)
         return self._reserved == 0 and self._spent == 0
+
+    def taken(self, most: int, now: Moment) -> int:
+        """Return what is spent in this period, and what is reserved."""
+        self._turn(now)
+        return self._spent + self._reserved
 
     def _fits(self, most: int, amount: int, gone: int) -> bool:
         # Who has nothing left gets nothing, not even what costs nothing as far as one knows.

@@ -355,3 +355,21 @@ def test_whatever_happens_no_limit_is_exceeded_and_nothing_is_kept(
     assert_at_rest(books.limiter)
     assert_rate([(at_s, 1) for at_s in books.starts], REQUESTS.most)
     assert_rate(books.tokens, TOKENS.most)
+
+
+async def test_limits_in_use_are_told_with_what_is_taken_and_who_waits() -> None:
+    books = limiter()
+    one = Limit("caller:a", LimitKind.PARALLEL_CALLS, 1)
+    assert list(books.in_use()) == []
+    async with books.reserved((one, OURS), Need(tokens=1), 0.0), trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            async with books.reserved((one,), Need(tokens=1), 60.0):
+                pass
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        told = [(each.limit, each.taken, each.waiting) for each in books.in_use()]
+        assert told == [(one, 1, 1), (OURS, 1, 0)]
+        nursery.cancel_scope.cancel()
+    assert list(books.in_use()) == []

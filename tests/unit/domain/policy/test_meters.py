@@ -227,3 +227,23 @@ def test_periods_begin_at_midnight_utc() -> None:
     # 2026-11-22T19:00:00Z
     assert DAY.start_s(1_795_374_000.0) == 1_795_305_600
     assert MONTH.start_s(1_795_374_000.0) == 1_793_491_200
+
+
+def test_what_is_taken_is_what_does_not_fit_again_yet() -> None:
+    rate = RateMeter()
+    rate.take(60, 10, at(0))
+    assert rate.taken(60, at(30)) == 10
+    rate.settle(60, 10, 20, 0, at(30))
+    assert rate.taken(60, at(30)) == 20
+    # One drains a second; a part of one is one.
+    assert [rate.taken(60, at(seconds)) for seconds in (35, 35.5, 50, 90)] == [15, 15, 0, 0]
+    starts, slots, budget = StartMeter(), SlotMeter(), BudgetMeter(DAY)
+    starts.take(60, 1, at(0))
+    assert starts.taken(60, at(0)) == 1
+    slots.take(5, 2, at(0))
+    assert slots.taken(5, at(0)) == 2
+    budget.take(100, 30, at(0))
+    budget.settle(100, 30, 10, 0, at(0))
+    budget.take(100, 5, at(0))
+    assert budget.taken(100, at(0)) == 15
+    assert budget.taken(100, at(86_400)) == 5
