@@ -19,6 +19,7 @@ import attrs
 import trio
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
+from adapters.telemetry.console.registry import Registry
 from adapters.telemetry.prometheus.metrics import Metrics
 from domain.model.call import ChatCall, Ledger
 from domain.services.settle import Settled
@@ -38,6 +39,32 @@ NOBODY = "nobody watches"
 METHOD = "llmservice.v1.LLMService/Invoke"
 TRACED = (("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),)
 Ask: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@attrs.frozen
+class Silent:
+    """Is told of everything, and does nothing: what there is to pay before anybody does anything."""
+
+    def call(self, call: object, /) -> "Silent":
+        return self
+
+    def rejected(self, code: str, reason: str, /) -> None:
+        pass
+
+    def attempt(self, live: object, /) -> "Silent":
+        return self
+
+    def admitted(self, queued_s: float, /) -> None:
+        pass
+
+    def refused(self, reason: object, /) -> None:
+        pass
+
+    def resorted(self, resort: object, /) -> None:
+        pass
+
+    def ended(self, subject: object, end: object, /) -> None:
+        pass
 
 
 @attrs.frozen
@@ -93,6 +120,8 @@ def rigs(told: Told) -> Mapping[str, Rig]:
     return {
         NOBODY: Rig(),
         "metrics": Rig(metrics),
+        "nothing but being told": Rig(Watching(Silent())),
+        "the console": Rig(Watching(Registry())),
         "metrics, of a traced call": Rig(metrics, metadata=TRACED),
         "metrics, callers apart": Rig(Watching(Metrics(frozenset({METHOD}), told_apart=100))),
         "the log's line": Rig(told=told),
