@@ -48,6 +48,11 @@ default:
 @usage *ARGS:
     exec {{ bin }}/llmservice usage "$@"
 
+# Show what runs on a server now
+[group('use')]
+@top *ARGS:
+    exec {{ bin }}/llmservice top "$@"
+
 # Make, change, revoke and list the keys of callers
 [group('use')]
 @keys *ARGS:

@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from adapters.storage.writing.bounds import WriterStats
+from adapters.telemetry.console.registry import Registry
 from adapters.telemetry.prometheus import names
 from adapters.telemetry.prometheus.metrics import Metrics
 from adapters.telemetry.prometheus.series import Distribution, Reading, Series, Spec, copied
@@ -33,6 +34,8 @@ class Board:
         inside: The service, once it is open.
         stats: What became of the usage records.
         server: Once it listens.
+        registry: Knows the calls, for the console; ``None``: there is no console.
+        worker: Which of several this is, from 1; 0: there is one.
         lines_dropped: How many lines the log has lost.
     """
 
@@ -41,6 +44,8 @@ class Board:
     inside: Inside = attrs.field(factory=Inside)
     stats: Callable[[], WriterStats] = lambda: NO_STATS
     server: Server | None = None
+    registry: Registry | None = None
+    worker: int = 0
     lines_dropped: Callable[[], int] = lambda: 0
     _lag_s: Series[Distribution] = attrs.field(factory=lambda: Series(names.LOOP_LAG))
 
@@ -64,7 +69,7 @@ class Board:
             *self._front_door(),
             copied(self._lag_s),
             _one(names.LOG_LINES_DROPPED, self.lines_dropped()),
-            Reading(names.BUILD, {(_version(),): 1}),
+            Reading(names.BUILD, {(version_of_ours(),): 1}),
             Reading(names.TASKS, {(): trio.lowlevel.current_statistics().tasks_living}),
             Reading(names.READY, {(): int(not self.unready())}),
         ]
@@ -143,7 +148,8 @@ def _one(spec: Spec, number: float) -> Reading:
     return Reading(spec, {(): float(number)})
 
 
-def _version() -> str:
+def version_of_ours() -> str:
+    """Return the version of this program."""
     try:
         return version("llmservice")
     except PackageNotFoundError:

@@ -155,6 +155,7 @@ async def open_service(
         )
         if inside is not None:
             inside.service, inside.drains, inside.limiter = service, drains, limiter
+            inside.book = book
         yield service
 
 

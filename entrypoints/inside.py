@@ -2,6 +2,7 @@
 
 import attrs
 
+from domain.policy.route_book import RouteBook
 from domain.services.drains import Drains
 from domain.services.service import Service
 from ports.limiter import Limiter
@@ -14,3 +15,4 @@ class Inside:
     service: Service | None = None
     drains: Drains | None = None
     limiter: Limiter | None = None
+    book: RouteBook | None = None

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 from loguru import logger
 
+from adapters.telemetry.console.registry import Registry
 from domain.services.watching import together
 from entrypoints.account import Account
 from entrypoints.board import board_of
@@ -42,6 +43,7 @@ async def open_seeing(
     admission: Admission,
     draining: Draining,
     lines_dropped: Callable[[], int] = lambda: 0,
+    worker: int = 0,
 ) -> AsyncIterator[Seeing]:
     """Have everything that watches there while the block runs.
 
@@ -52,7 +54,11 @@ async def open_seeing(
         yield Seeing()
         return
     board = board_of(draining, settings.caller_metrics, account.stats)
-    board.lines_dropped = lines_dropped
+    board.lines_dropped, board.worker = lines_dropped, worker
+    watching: list[Telemetry] = [board.metrics]
+    if settings.console:
+        board.registry = Registry()
+        watching.append(board.registry)
     async with open_http_side(settings, board, admission) as side:
         logger.bind(address=str(side.address)).info("metrics and health over HTTP")
-        yield Seeing(together([board.metrics]), board.inside, board.show, side.begin)
+        yield Seeing(together(watching), board.inside, board.show, side.begin)

@@ -16,6 +16,12 @@ READ_ALL_USAGE = "usage.read_all"
 
 READ_METRICS = "metrics.read"
 """The scope of those who may read the metrics from other machines."""
+READ_CONSOLE = "console"
+"""The scope of those who may look at the console from other machines."""
+CANCEL_CALLS = "console.cancel"
+"""The scope of those who may look at the console, and cancel anybody's calls there."""
+SCOPES = (READ_ALL_USAGE, READ_METRICS, READ_CONSOLE, CANCEL_CALLS)
+"""All that there are."""
 
 
 def may_use(caller: Caller, provider: str, model: str) -> bool:

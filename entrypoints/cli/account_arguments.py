@@ -99,8 +99,9 @@ def _add_limits(action: argparse.ArgumentParser) -> None:
         "--scope",
         metavar="SCOPE",
         action="append",
-        help="what the caller may do beside calling models: usage.read_all; may be said several times;"
-        " none: nothing",
+        help="what the caller may do beside calling models: usage.read_all (everybody's records),"
+        " metrics.read, console (look at it from other machines), console.cancel (and cancel anybody's"
+        " calls); may be said several times; none: nothing",
     )
     action.add_argument(
         "--allow",

@@ -7,6 +7,7 @@ from entrypoints.cli.account_arguments import add_keys, add_usage
 from entrypoints.cli.health_option import add_health
 from entrypoints.cli.options import add_command, add_config, add_target, port, positive, seconds
 from entrypoints.cli.processors import workers
+from entrypoints.cli.top_arguments import add_top
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,8 +20,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_chat, _add_models, add_usage, add_keys, _add_check, _add_faults):
+    for add in (_add_serve, _add_chat, _add_models, add_usage, add_top, add_keys):
         add(commands)
+    _add_check(commands)
+    _add_faults(commands)
     return top
 
 

@@ -65,18 +65,7 @@ def add_optional_target(command: argparse.ArgumentParser, help_: str) -> None:
 
 def add_way(server: "argparse._ArgumentGroup") -> None:
     """Add what is said on the way to a server: token and TLS."""
-    server.add_argument(
-        "--token-file",
-        metavar="FILE",
-        type=Path,
-        help="holds the token to call with"
-        " (default: what LLMSERVICE_TOKEN_FILE names; LLMSERVICE_TOKEN may hold the token itself)",
-    )
-    server.add_argument(
-        "--plain-token",
-        action="store_true",
-        help="send the token without TLS too, where others on the network can read it",
-    )
+    add_token(server)
     server.add_argument(
         "--tls", action="store_true", help="speak TLS, as https:// does; implied by what follows"
     )
@@ -95,6 +84,22 @@ def add_way(server: "argparse._ArgumentGroup") -> None:
         metavar="NAME",
         default="",
         help="what the server's certificate must name (default: the host)",
+    )
+
+
+def add_token(server: "argparse._ArgumentGroup") -> None:
+    """Add who asks."""
+    server.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="holds the token to call with"
+        " (default: what LLMSERVICE_TOKEN_FILE names; LLMSERVICE_TOKEN may hold the token itself)",
+    )
+    server.add_argument(
+        "--plain-token",
+        action="store_true",
+        help="send the token without TLS too, where others on the network can read it",
     )
 
 

@@ -46,7 +46,7 @@ def reach(asked: argparse.Namespace, environment: Mapping[str, str] = os.environ
     found = Reach(
         target=asked.target,
         tls=named if asked.tls or named != Tls() else None,
-        token=_token(asked.token_file, environment),
+        token=token_of(asked.token_file, environment),
         plain_token=asked.plain_token,
     )
     try:
@@ -57,7 +57,12 @@ def reach(asked: argparse.Namespace, environment: Mapping[str, str] = os.environ
     return found
 
 
-def _token(file: Path | None, environment: Mapping[str, str]) -> str | None:
+def token_of(file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """Return the token to call with; None: there is none.
+
+    Raises:
+        BadUsage: It cannot be read.
+    """
     if file is None and environment.get(_TOKEN):
         return environment[_TOKEN].strip()
     named = file or (Path(environment[_TOKEN_FILE]) if environment.get(_TOKEN_FILE) else None)

@@ -119,7 +119,9 @@ async def _serve(
             _demand_safety(settings, admission, asked)
             async with (
                 # Before the service, so that whoever looks on sees it open, and its end.
-                open_seeing(settings.http, account, admission, draining, told.dropped) as seeing,
+                open_seeing(
+                    settings.http, account, admission, draining, told.dropped, asked.worker
+                ) as seeing,
                 open_service(
                     settings, account=account, progress=logger.info, inside=seeing.inside
                 ) as service,

@@ -22,6 +22,7 @@ from domain.model.errors import Unauthenticated
 from domain.policy.access import READ_METRICS
 from entrypoints.board import Board
 from entrypoints.grpc.authentication import Admission
+from entrypoints.http.console.console import Console
 
 _NO_STORE = {"cache-control": "no-store"}
 _LONGEST_TOKEN = 1024
@@ -34,10 +35,12 @@ class Pages:
     Attributes:
         board: What they show.
         admission: Knows who may see what is not for everybody; ``None``: whoever gets here may see all.
+        console: For people; ``None``: there is none.
     """
 
     board: Board
     admission: Admission | None = None
+    console: Console | None = None
     # One at a time, so that writing never takes more than one thread from the calls.
     _writing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
 
@@ -48,6 +51,7 @@ class Pages:
                 Route("/metrics", self.metrics),
                 Route("/livez", self.livez),
                 Route("/readyz", self.readyz),
+                *([] if self.console is None else self.console.routes()),
             ]
         )
 

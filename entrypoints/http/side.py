@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from adapters.telemetry.console.registry import Registry
 from domain.services.groups import only_error_as_itself
 from entrypoints.addresses import Address, AnyAddress
 from entrypoints.board import Board
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.transport.listeners import CannotListen, Listener, open_listeners
+from entrypoints.http.console.access import Access
 from entrypoints.loopback import is_loopback
 from entrypoints.settings.http import HttpSettings
 
 if TYPE_CHECKING:
+    from entrypoints.http.console.console import Console
     from entrypoints.http.pages import Pages
     from entrypoints.http.server import HttpServer
 
@@ -65,12 +68,15 @@ async def open_http_side(
         Leaving the block closes connections without a request; answers that are on their way have a second.
     """
     begin, over = trio.Event(), trio.Event()
-    is_open = settings.metrics_open or all(map(is_private, settings.addresses))
-    guard = None if is_open else admission
+    private = all(map(is_private, settings.addresses))
+    guard = None if settings.metrics_open or private else admission
+    access = Access(admission, private)
     async with _listening(settings) as listeners:
         with only_error_as_itself():
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(partial(_serve, settings, board, guard, listeners, begin, over))
+                nursery.start_soon(
+                    partial(_serve, settings, board, guard, access, listeners, begin, over)
+                )
                 yield HttpSide(listeners[0].address, begin)
                 over.set()
 
@@ -96,6 +102,7 @@ async def _serve(
     settings: HttpSettings,
     board: Board,
     guard: Admission | None,
+    access: Access,
     listeners: tuple[Listener, ...],
     begin: trio.Event,
     over: trio.Event,
@@ -107,8 +114,18 @@ async def _serve(
     pages, server = await trio.to_thread.run_sync(_parts)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(board.watch_the_loop)
-        await server(pages(board, guard).application(), settings).serve(listeners, over)
+        console = None
+        if board.registry is not None:
+            console = await trio.to_thread.run_sync(_console, board, board.registry, access, over)
+        await server(pages(board, guard, console).application(), settings).serve(listeners, over)
         nursery.cancel_scope.cancel()
+
+
+def _console(board: Board, registry: Registry, access: Access, over: trio.Event) -> "Console":
+    from entrypoints.http.console.console import Console
+    from entrypoints.http.console.feed import Frames
+
+    return Console(Frames(board, registry, over), access)
 
 
 def _parts() -> "tuple[type[Pages], type[HttpServer]]":

@@ -9,11 +9,11 @@ import attrs
 import cattrs
 from attrs.validators import ge, optional
 
+from domain.policy.access import SCOPES
 from entrypoints.settings.money import NanoUsd, nano_usd
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_SCOPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _SUBJECT = re.compile(r"([A-Za-z][A-Za-z0-9.]*=|(URI|DNS|EMAIL|IP):).")
 _RESERVED = "anonymous"
 FIT = f"use up to 64 letters, digits and _ . @ -, and not {_RESERVED}"
@@ -44,9 +44,9 @@ def _are_scopes(
     _: object, attribute: "attrs.Attribute[tuple[str, ...]]", value: tuple[str, ...]
 ) -> None:
     for each in value:
-        if not _SCOPE.fullmatch(each):
+        if each not in SCOPES:
             raise ValueError(
-                f"'{attribute.name}' {each!r} is no scope: they look like usage.read_all"
+                f"'{attribute.name}' {each!r} is no scope: there are {', '.join(SCOPES)}"
             )
 
 

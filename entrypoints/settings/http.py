@@ -21,6 +21,7 @@ class HttpSettings:
         write_stall_s: A client that does not read for so long is gone.
         metrics_open: Beyond this machine, too, whoever gets here may read the metrics: without a token of a
             caller with the scope ``metrics.read``.
+        console: Whether there is a console, and calls are watched for it.
         caller_metrics: How many callers have metrics of their own; those above share one. 0: none has.
     """
 
@@ -32,6 +33,7 @@ class HttpSettings:
     idle_s: float = attrs.field(default=30.0, validator=gt(0))
     write_stall_s: float = attrs.field(default=5.0, validator=[gt(0), le(60)])
     metrics_open: bool = False
+    console: bool = True
     caller_metrics: int = attrs.field(default=0, validator=[ge(0), le(10_000)])
 
     @property

@@ -39,6 +39,18 @@ class Answer:
 
 async def get(address: object, path: str, method: str = "GET", **headers: str) -> Answer:
     """Ask; ``accept_encoding`` is a header's name here."""
+    return await _asked(address, path, method, b"", headers)
+
+
+async def post(address: object, path: str, body: str, **headers: str) -> Answer:
+    """Send `body`; headers as with `get`."""
+    headers = {"content_length": str(len(body.encode())), **headers}
+    return await _asked(address, path, "POST", body.encode(), headers)
+
+
+async def _asked(
+    address: object, path: str, method: str, body: bytes, headers: Mapping[str, str]
+) -> Answer:
     host, _, port = str(address).rpartition(":")
     connection = h11.Connection(h11.CLIENT)
     said = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -47,10 +59,14 @@ async def get(address: object, path: str, method: str = "GET", **headers: str) -
         target=path,
         headers=list({"host": "x", "connection": "close", **said}.items()),
     )
+    sent = connection.send(request) or b""
+    if body:
+        sent += connection.send(h11.Data(data=body)) or b""
+    sent += connection.send(h11.EndOfMessage()) or b""
     with trio.fail_after(PATIENCE_S):
         stream = await trio.open_tcp_stream(host, int(port))
         async with stream:
-            await stream.send_all(connection.send(request) + connection.send(h11.EndOfMessage()))
+            await stream.send_all(sent)
             return await _answer(stream, connection)
 
 
