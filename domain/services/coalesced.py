@@ -58,8 +58,10 @@ class Coalesced:
     ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
         # A call that is over before it began does nothing.
         await anyio.lowlevel.checkpoint_if_cancelled()
-        # A streamed answer that came whole would come late; what is written is the first one's to say.
-        key = (self.sign(call), call.delivery, policy.mode.writes, policy.ttl_s)
+        # A streamed answer that came whole would come late; what is written is the first one's to say. Nobody
+        # is told to discard what it has heard, or tried for less long, who would not be if it were alone.
+        routing = call.request.routing
+        key = (self.sign(call), call.delivery, policy.mode.writes, policy.ttl_s, routing)
         answer = self._flying.get(key)
         if answer is not None and answer.open:
             call.ledger.cache_status = CacheStatus.COALESCED

@@ -15,6 +15,7 @@ import attrs
 from domain.model.call import ChatCall
 from domain.model.events import ChatEvent
 from domain.model.response_cache import CacheStatus
+from domain.model.routing import MidStream
 from domain.policy.resuming import next_after, unknown
 from domain.services.broadcast import Broadcast
 from domain.services.hearing import TURN, Hearing, Rules
@@ -23,6 +24,7 @@ from domain.services.signed import Sign
 from ports.chat_model import ChatModel
 
 _AS_IT_IS: Rules = {}
+_RESTARTS = b"restarts"
 
 
 @attrs.frozen
@@ -64,6 +66,9 @@ class Idempotent:
     def _found(self, call: ChatCall) -> tuple[Outcome | Broadcast, int]:
         """Return what answers `call`, and the number of the event that it begins with."""
         name, signature = (call.caller.name, call.request.idempotency_key), self.sign(call)
+        if call.request.routing.mid_stream is not MidStream.FAIL:
+            # Its answer may say what to discard, which is another answer.
+            signature += _RESTARTS
         if call.resume_from is None:
             known = self.book.find(name, signature)
             return known or self.book.begin(name, signature, self.inner, call), 0

@@ -27,6 +27,7 @@ from domain.model.errors import (
 )
 from domain.model.events import ChatEvent, Finished, Started, TextDelta, UsageReported
 from domain.model.response_cache import CacheMode, CacheStatus, ResponseCachePolicy
+from domain.model.routing import MidStream, Routing
 from domain.model.tools import Tool
 from domain.model.usage import AttemptOutcome, UsageSource
 from domain.services.broadcast import AHEAD
@@ -579,3 +580,16 @@ async def test_a_call_under_a_key_that_also_shares_is_played_once_and_heard_both
         "with another key": "ab",
     }
     assert status(found["without a key"]) is CacheStatus.COALESCED
+
+
+async def test_who_may_not_be_told_to_discard_joins_nobody_who_may(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with world() as shared:
+        anew = attrs.evolve(
+            ask(1).request, routing=Routing(mid_stream=MidStream.RESTART_WITH_MARKER)
+        )
+        async with anyio.create_task_group() as tasks:
+            for call in (attrs.evolve(ask(1), request=anew), ask(2), ask(3)):
+                tasks.start_soon(shared.events, call)
+        assert shared.upstream.opened == 2

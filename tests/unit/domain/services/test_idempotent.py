@@ -22,6 +22,7 @@ from domain.model.errors import (
     ProviderFailure,
 )
 from domain.model.events import ChatEvent, Finished, TextDelta
+from domain.model.routing import MidStream, Routing
 from domain.model.usage import AttemptOutcome
 from domain.services.idempotent import Idempotent
 from domain.services.keybook import FINAL, Keybook, KeyBounds
@@ -419,3 +420,16 @@ async def test_a_key_is_free_while_a_call_that_all_have_left_is_still_being_clos
         found = await keyed.events(ask(seed=1))
         assert await keyed.events(ask(seed=1)) == found
     assert keyed.outcomes() == [AttemptOutcome.CANCELLED, AttemptOutcome.SERVED]
+
+
+async def test_an_answer_that_may_begin_anew_is_another_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    anew = Routing(mid_stream=MidStream.RESTART_WITH_MARKER)
+    async with world() as keyed:
+        await keyed.events(ask())
+        with pytest.raises(IdempotencyConflict):
+            await keyed.events(ask(routing=anew))
+        first = await keyed.events(ask("other", routing=anew))
+        assert await keyed.events(ask("other", routing=anew)) == first
+        assert keyed.upstream.opened == 2
