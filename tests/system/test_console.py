@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
@@ -191,7 +192,8 @@ async def test_every_answer_tells_the_browser_to_be_careful() -> None:
 
 
 async def test_only_what_has_changed_is_told_once_a_second() -> None:
-    async with open_watched(OPEN) as watched:
+    async with AsyncExitStack() as stack:
+        watched = await stack.enter_async_context(open_watched(OPEN))
         host, _, port = watched.http.rpartition(":")
         stream = await trio.open_tcp_stream(host, int(port))
         async with stream:
@@ -205,4 +207,10 @@ async def test_only_what_has_changed_is_told_once_a_second() -> None:
             first, second = re.findall(rb"data: (\{.*?\})\n\n", said)
             assert set(json.loads(first)) >= {"summary", "flights", "charts", "last"}
             assert not {"flights", "last", "account"} & set(json.loads(second))
-            # A page that is open does not hold the end up: leaving the block closes it.
+            # A page that is open is told that this was all, and does not hold the end up.
+            await stack.aclose()
+            said = b""
+            with trio.fail_after(15):
+                async for piece in stream:
+                    said += piece
+            assert said.endswith(b"0\r\n\r\n")

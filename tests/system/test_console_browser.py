@@ -1,9 +1,9 @@
 """The console in a real browser: while calls run, for everybody, and as it can be used."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ SETTINGS: dict[str, Any] = {
             },
         },
     },
+}
+LOOKS = {"token_sha256": hashlib.sha256(b"looks").hexdigest(), "scopes": ["console"]}
+ELSEWHERE: dict[str, Any] = {
+    "providers": {},
+    "http": {"host": "0.0.0.0"},
+    "callers": {"looks": LOOKS},
 }
 TOKENS = """return [...document.querySelectorAll("#flights tbody tr")].map(
     row => Number(row.querySelector('[data-title="tokens"]').textContent.replaceAll(",", "")))"""
@@ -115,17 +121,36 @@ def for_everybody(browser: Browser, source: str, folder: Path) -> None:
             browser.picture(folder / f"{width}-{'dark' if dark else 'light'}.png")
 
 
+def signed_in(browser: Browser, watched: Watched, source: str) -> None:
+    """Do what somebody does who may only look, from another machine."""
+    browser.look(390, 844)
+    browser.open(f"{watched.page}/console")
+    assert browser.run("return document.title").startswith("Sign in")
+    browser.run(f"{source};")
+    assert browser.run(AXE) == []
+    browser.press("#token", "mistyped\ue007")
+    browser.until("return document.querySelector('[role=alert]')")
+    browser.press("#token", "looks\ue007")
+    browser.until('return (document.getElementById("live") || {}).textContent === "live"')
+    assert browser.run("return document.cookie") == ""
+    assert "Cancel" not in browser.run("return document.body.innerText")
+    browser.run(f"{source};")
+    assert browser.run(AXE) == []
+    browser.click("header button")
+    browser.until('return document.title.startsWith("Sign in")')
+
+
 @needs_browser
 async def test_an_operator_sees_calls_grow_and_cancels_one(tmp_path: Path) -> None:
     source = await in_thread(axe, tmp_path / "axe")
-    async with open_watched(SETTINGS) as watched:
-        with_browser = partial(_with_browser, watched, source, tmp_path)
-        await in_thread(with_browser)
+    async with open_watched(SETTINGS) as watched, open_watched(ELSEWHERE) as elsewhere:
+        await in_thread(_with_browser, watched, elsewhere, source, tmp_path)
     (stopped,) = [each for each in watched.log.records if each.request_id == "stream-7"]
     assert stopped.attempt.outcome is AttemptOutcome.CANCELLED
     assert (stopped.attempt.usage.output_tokens or 0) > 0
 
 
-def _with_browser(watched: Watched, source: str, folder: Path) -> None:
+def _with_browser(watched: Watched, elsewhere: Watched, source: str, folder: Path) -> None:
     with open_browser(folder) as browser:
         looked_at(browser, watched, source, folder)
+        signed_in(browser, elsewhere, source)

@@ -9,6 +9,7 @@ import trio
 
 from adapters.callers.table import CallerTable
 from adapters.storage.memory_usage_log import MemoryUsageLog
+from adapters.telemetry.prometheus.metrics import Metrics
 from entrypoints.account import memory_account
 from entrypoints.exposure import exposed
 from entrypoints.grpc.authentication import OPEN, Admission
@@ -190,3 +191,17 @@ async def test_what_is_switched_off_watches_nothing() -> None:
     off = HttpSettings(enabled=False)
     async with open_seeing(off, memory_account(MemoryUsageLog()), OPEN, Draining()) as seeing:
         assert (seeing.telemetry, seeing.inside) == (None, None)
+
+
+async def test_without_a_console_calls_are_not_watched_for_it_and_there_is_no_page() -> None:
+    account = memory_account(MemoryUsageLog())
+    off = HttpSettings(port=0, console=False)
+    async with open_seeing(off, account, OPEN, Draining()) as seeing:
+        seeing.begin()
+        assert isinstance(seeing.telemetry, Metrics)
+    on = HttpSettings(port=0)
+    async with open_seeing(on, account, OPEN, Draining()) as seeing:
+        seeing.begin()
+        assert not isinstance(seeing.telemetry, Metrics)
+    async with open_side() as side:
+        assert (await get(side.address, "/console", host="localhost")).status == 404

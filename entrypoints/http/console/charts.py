@@ -7,8 +7,8 @@ import attrs
 from entrypoints.http.console.markup import Html, joined, tag
 from entrypoints.http.console.words import name
 
-_WIDTH, _HEIGHT = 480, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 8, 10, 22
+_WIDTH, _HEIGHT = 480, 180
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 8, 12, 30
 _STYLES = 6
 """How many lines look different."""
 
