@@ -38,7 +38,8 @@ ELSEWHERE: dict[str, Any] = {
 TOKENS = """return [...document.querySelectorAll("#flights tbody tr")].map(
     row => Number(row.querySelector('[data-title="tokens"]').textContent.replaceAll(",", "")))"""
 TOTAL = f"return (() => {{ {TOKENS} }})().reduce((sum, each) => sum + each, 0)"
-AXE = "return axe.run(document).then(found => found.violations.map(v => v.id + ': ' + v.nodes[0].html))"
+AXE = """return axe.run(document).then(found => found.passes.length < 5
+    ? ["it checked nothing"] : found.violations.map(each => each.id + ": " + each.nodes[0].html))"""
 
 
 @contextmanager
