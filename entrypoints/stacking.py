@@ -10,6 +10,7 @@ from adapters.http.exchange import HttpBounds
 from adapters.scripted.provider import Scripted
 from domain.model.chat import OnDisconnect
 from domain.policy.fingerprint import digest
+from domain.policy.hedge import HedgePolicy
 from domain.policy.patience import Patience
 from domain.policy.retry import RetryPolicy
 from domain.policy.retry_budget import BudgetPolicy
@@ -21,6 +22,7 @@ from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
 from domain.services.drained import Drained
 from domain.services.drains import Drains
+from domain.services.hedged import Hedged
 from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
 from domain.services.keybook import Keybook
@@ -34,6 +36,7 @@ from domain.services.settle import Settled
 from domain.services.signed import Signer
 from domain.services.stacked import Stacked
 from entrypoints.public_names import catalogue, watching
+from entrypoints.settings.hedge import HedgeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.retry import RetrySettings
 from entrypoints.settings.tree import Settings
@@ -95,7 +98,9 @@ class Stacker:
         providers = {name: route.provider for name, route in routes.items()}
         policies = {name: route.on_disconnect for name, route in routes.items()}
         sign = Signer({name: route.maker for name, route in routes.items()})
-        retried = Retried(Routes(providers), *retrying(self.settings.retry))
+        most = self.settings.retry.max_attempts
+        hedged = Hedged(Routes(providers), hedging(self.settings.hedge), most)
+        retried = Retried(hedged, *retrying(self.settings.retry))
         # Around admission: what is read on holds its limits until its end.
         names = catalogue(self.settings.models, self.book.keys)
         # Below what is given again, which is there even while all routes are left alone.
@@ -195,3 +200,17 @@ def retrying(settings: RetrySettings) -> tuple[RetryPolicy, BudgetPolicy]:
         burst=settings.budget_burst,
     )
     return policy, budget
+
+
+def hedging(settings: HedgeSettings) -> HedgePolicy:
+    """Return `settings` in the words of the core."""
+    return HedgePolicy(
+        after_s=settings.after_s or None,
+        by_p95=settings.after_p95,
+        min_s=settings.min_s,
+        budget=BudgetPolicy(
+            ratio=settings.budget_ratio,
+            min_per_s=settings.budget_min_per_s,
+            burst=settings.budget_burst,
+        ),
+    )

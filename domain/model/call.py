@@ -41,6 +41,8 @@ class Ledger:
         watch: Who watches the call, if anybody does.
         said: The beginning of the answer, if it is to be logged.
         signed: The digest of a request of this call, once somebody wanted to know it.
+        of: The call's own ledger, where this is that of one of several attempts at the same time.
+        lost: Whether another of those was sooner.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
@@ -56,6 +58,25 @@ class Ledger:
     watch: ServedWatch | None = attrs.field(default=None, repr=False)
     said: list[str] | None = attrs.field(default=None, repr=False)
     signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
+    of: "Ledger | None" = attrs.field(default=None, repr=False)
+    lost: bool = False
+
+    @property
+    def whole(self) -> "Ledger":
+        """The call's own ledger, which knows what becomes of the call."""
+        return self if self.of is None else self.of
+
+    def enter(self, attempt: Attempt) -> None:
+        """Take note of an attempt that is over."""
+        self.attempts.append(attempt)
+        if self.of is not None:
+            self.of.attempts.append(attempt)
+
+    def apart(self) -> "Ledger":
+        """Return a ledger for one of several attempts at the same time."""
+        return Ledger(
+            counted=self.counted, asked=self.asked, watch=self.watch, said=self.said, of=self
+        )
 
 
 def new_request_id() -> str:

@@ -23,6 +23,8 @@ class Routing:
         max_attempts: Requests to providers for this call, on all routes together; ``None`` is the
             configured number.
         mid_stream: What becomes of an answer that breaks off.
+        hedge_after_s: How long the first choice may take to its first content before the next one is asked
+            too; ``None`` is the configured choice.
         retry_after_accept: Whether a request that a provider has accepted, and may be paid for, may be
             sent again; ``None`` is the configured choice.
     """
@@ -30,6 +32,7 @@ class Routing:
     fallbacks: tuple[Target, ...] = ()
     max_attempts: int | None = None
     mid_stream: MidStream = MidStream.FAIL
+    hedge_after_s: float | None = None
     retry_after_accept: bool | None = None
 
 

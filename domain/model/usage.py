@@ -95,6 +95,7 @@ class AttemptOutcome(StrEnum):
 
     SERVED = "served"
     FAILED = "failed"
+    HEDGE_LOST = "hedge_lost"
     CANCELLED = "cancelled"
     TIMED_OUT_FIRST_TOKEN = "timed_out_first_token"
     TIMED_OUT_IDLE = "timed_out_idle"

@@ -15,6 +15,7 @@ import attrs
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError, InvalidRequest
 from domain.model.target import Target
+from domain.model.usage import Attempt
 from domain.model.watch import Resort, ResortKind
 from domain.policy.retry import Remedy, RetryPolicy
 from domain.policy.retry_budget import RetryBudget
@@ -108,6 +109,24 @@ class Course:
             else math.inf
         )
         self.error = error if self.error is None else more_telling(self.error, error)
+
+    def beside(self, attempts: Sequence[Attempt], remedy: Remedy, now_s: float) -> None:
+        """Take note that `attempts` were made at the same time as the one at `at`, all in vain."""
+        for candidate in self.routes:
+            target = candidate.target
+            there = any(
+                (each.provider, each.model) == (target.provider, target.model)
+                and (not target.keys or each.credential_alias in target.keys)
+                for each in attempts
+            )
+            if there and candidate is not self.at:
+                candidate.failed += 1
+                candidate.asked = True
+                candidate.ready_s = (
+                    now_s + self.policy.wait_s(candidate.failed, None, self.chance)
+                    if remedy is Remedy.AGAIN
+                    else math.inf
+                )
 
     def go(self, now_s: float, deadline_s: float) -> float | None:
         """Move on; return how long to wait first, in seconds; None: there is nowhere to go.

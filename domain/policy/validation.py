@@ -130,6 +130,7 @@ _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]
     ("timeouts.max_queue", 0, 86_400, lambda r: r.timeouts.max_queue_s),
     ("timeouts.first_token", 0.001, 86_400, lambda r: r.timeouts.first_token_s),
     ("timeouts.idle", 0.001, 86_400, lambda r: r.timeouts.idle_s),
+    ("routing.hedge_after", 0, 86_400, lambda r: r.routing.hedge_after_s),
     ("routing.max_attempts", 1, MAX_ATTEMPTS, lambda r: r.routing.max_attempts),
     ("response_cache.ttl", 0.001, math.inf, lambda r: _cache_of(r).ttl_s),
     ("response_cache.max_age", 0, math.inf, lambda r: _cache_of(r).max_age_s),

@@ -41,6 +41,7 @@ _LEFT_AT_WORK = frozenset(
         AttemptOutcome.CANCELLED,
         AttemptOutcome.DEADLINE,
         AttemptOutcome.DRAINED,
+        AttemptOutcome.HEDGE_LOST,
         AttemptOutcome.TIMED_OUT_FIRST_TOKEN,
         AttemptOutcome.TIMED_OUT_IDLE,
     }
@@ -121,11 +122,12 @@ class Account:
     def serve(self, usage: Usage) -> tuple[Attempt, ...]:
         """Enter the finished attempt in the ledger; return the whole ledger, oldest first."""
         self.usage = usage
-        left = self.ledger.left
+        whole = self.ledger.whole
+        left = whole.left
         outcome = AttemptOutcome.SERVED if left is None else AttemptOutcome.DRAINED
         self.served = self._attempt(anyio.current_time(), outcome, left)
-        self.ledger.attempts.append(self.served)
-        return tuple(self.ledger.attempts)
+        self.ledger.enter(self.served)
+        return tuple(whole.attempts)
 
     def close(self, now_s: float, exception: BaseException | None) -> Attempt | None:
         """Return the attempt, which was not served, as `exception` ended it; None: nothing was tried."""
@@ -140,7 +142,7 @@ class Account:
                 upstream_status=error.upstream_status or attempt.upstream_status,
                 upstream_request_id=error.upstream_request_id or attempt.upstream_request_id,
             )
-        self.ledger.attempts.append(attempt)
+        self.ledger.enter(attempt)
         return attempt
 
     def _is_own(self, error: ChatError) -> bool:
@@ -149,17 +151,20 @@ class Account:
 
     def _ending(
         self, now_s: float, exception: BaseException | None
-    ) -> tuple[AttemptOutcome, ErrorReason]:
+    ) -> tuple[AttemptOutcome, ErrorReason | None]:
         if isinstance(exception, ChatError):
             return _OUTCOMES.get(exception.reason, AttemptOutcome.FAILED), exception.reason
         if isinstance(exception, Exception):
             return AttemptOutcome.FAILED, ErrorReason.SERVICE_INTERNAL
         # No error of ours: the block was cancelled, or its user went away in the middle.
-        if self.ledger.drained:
+        if self.ledger.lost:
+            return AttemptOutcome.HEDGE_LOST, None
+        ledger = self.ledger.whole
+        if ledger.drained:
             return AttemptOutcome.DRAINED, ErrorReason.SERVICE_DRAINING
-        if self.ledger.left is not None:
-            return AttemptOutcome.DRAINED, self.ledger.left
-        overdue = self.ledger.overdue
+        if ledger.left is not None:
+            return AttemptOutcome.DRAINED, ledger.left
+        overdue = ledger.overdue
         if was_due(now_s, self.start_s, self.deadline_s) if overdue is None else overdue:
             return AttemptOutcome.DEADLINE, ErrorReason.CALLER_DEADLINE
         return AttemptOutcome.CANCELLED, ErrorReason.CALLER_CANCELLED
@@ -168,7 +173,7 @@ class Account:
         self, now_s: float, outcome: AttemptOutcome, reason: ErrorReason | None
     ) -> Attempt:
         return Attempt(
-            index=len(self.ledger.attempts),
+            index=len(self.ledger.whole.attempts),
             provider=self.provider,
             model=self.model,
             credential_alias=self.credential_alias,

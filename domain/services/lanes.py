@@ -145,9 +145,9 @@ class _Visiting:
 
 def skip(ledger: Ledger, provider: str, model: str, standing: Standing) -> None:
     """Enter in `ledger` that a route was passed over."""
-    ledger.attempts.append(
+    ledger.enter(
         Attempt(
-            index=len(ledger.attempts),
+            index=len(ledger.whole.attempts),
             provider=provider,
             model=model,
             outcome=AttemptOutcome.SKIPPED_COOLDOWN,

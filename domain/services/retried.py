@@ -10,7 +10,7 @@ nothing. Where nothing can be tried again, the call is handed on as it is. Decis
 import math
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -18,22 +18,18 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from domain.model.call import ChatCall, Delivery
+from domain.model.call import ChatCall
 from domain.model.errors import ChatError
-from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished, RouteChanged, Started
+from domain.model.events import ChatEvent, RouteChanged, Started
 from domain.model.routing import MidStream
 from domain.model.target import Target
-from domain.model.usage import AttemptOutcome
+from domain.model.usage import Attempt, AttemptOutcome
 from domain.policy.course import Course, at, resort
 from domain.policy.retry import RetryPolicy, remedy
 from domain.policy.retry_budget import BudgetPolicy, RetryBudget
+from domain.services.hedged import DECISIVE
 from ports.chat_model import ChatModel
 
-_DECISIVE: Mapping[Delivery, frozenset[type]] = {
-    Delivery.STREAMED: CONTENT_EVENTS | {Finished},
-    # Nobody has seen anything of it before its end.
-    Delivery.WHOLE: frozenset({Finished}),
-}
 _SKIPPED = AttemptOutcome.SKIPPED_COOLDOWN
 
 
@@ -170,7 +166,7 @@ class _Answer(AsyncIterator[ChatEvent]):
             opened = self._of.inner.stream(self._call)
             self._events = events = await opened.__aenter__()
             self._open = opened
-            decisive = _DECISIVE[self._call.delivery]
+            decisive = DECISIVE[self._call.delivery]
             async for event in events:
                 self._held.append(event)
                 if type(event) in decisive:
@@ -202,7 +198,10 @@ class _Answer(AsyncIterator[ChatEvent]):
         now_s = anyio.current_time()
         resend = failure.resend or self._of.resends(self._call)
         helps = remedy(error, begun=failure.begun, resend=resend)
-        course.failed(error, helps, now_s, asked=self._newly_asked())
+        asked = self._newly_asked()
+        course.failed(error, helps, now_s, asked=len(asked))
+        if len(asked) > 1:
+            course.beside(asked, helps, now_s)
         wait_s = course.go(now_s, self._until_s())
         if wait_s is None or ledger.left is not None:
             raise course.error or error
@@ -219,11 +218,11 @@ class _Answer(AsyncIterator[ChatEvent]):
         ledger.queued_s = 0.0
         self._call = at(self._call, course.at.target)
 
-    def _newly_asked(self) -> int:
-        """Return how many requests providers got since this was asked last."""
+    def _newly_asked(self) -> list[Attempt]:
+        """Return the requests that providers got since this was asked last."""
         attempts, before = self._call.ledger.attempts, self._entered
         self._entered = len(attempts)
-        return sum(each.outcome is not _SKIPPED for each in attempts[before:])
+        return [each for each in attempts[before:] if each.outcome is not _SKIPPED]
 
     def _until_s(self) -> float:
         until_s = anyio.current_effective_deadline()

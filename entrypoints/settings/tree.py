@@ -11,6 +11,7 @@ from entrypoints.settings.catalogue import GRANT, PublicModelSettings, check_cat
 from entrypoints.settings.drain import DrainSettings
 from entrypoints.settings.grpc import GrpcSettings
 from entrypoints.settings.health import BreakerSettings, CooldownSettings
+from entrypoints.settings.hedge import HedgeSettings
 from entrypoints.settings.http import HttpSettings
 from entrypoints.settings.idempotency import IdempotencySettings
 from entrypoints.settings.limits import LimitSettings
@@ -89,6 +90,7 @@ class Settings:
     logs: LogSettings = LogSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     retry: RetrySettings = RetrySettings()
+    hedge: HedgeSettings = HedgeSettings()
     traces: TraceSettings = TraceSettings()
     media: MediaSettings = MediaSettings()
     drain: DrainSettings = DrainSettings()

@@ -49,6 +49,7 @@ class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTEMPT_OUTCOME_UNSPECIFIED: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_SERVED: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_FAILED: _ClassVar[AttemptOutcome]
+    ATTEMPT_OUTCOME_HEDGE_LOST: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_CANCELLED: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_TIMED_OUT_IDLE: _ClassVar[AttemptOutcome]
@@ -160,6 +161,7 @@ USAGE_SOURCE_LOCAL_CACHE: UsageSource
 ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome
 ATTEMPT_OUTCOME_SERVED: AttemptOutcome
 ATTEMPT_OUTCOME_FAILED: AttemptOutcome
+ATTEMPT_OUTCOME_HEDGE_LOST: AttemptOutcome
 ATTEMPT_OUTCOME_CANCELLED: AttemptOutcome
 ATTEMPT_OUTCOME_TIMED_OUT_FIRST_TOKEN: AttemptOutcome
 ATTEMPT_OUTCOME_TIMED_OUT_IDLE: AttemptOutcome
@@ -461,18 +463,20 @@ class ResponseCachePolicy(_message.Message):
     def __init__(self, mode: _Optional[_Union[ResponseCacheMode, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., coalesce: _Optional[bool] = ...) -> None: ...
 
 class RoutingPolicy(_message.Message):
-    __slots__ = ("fallbacks", "max_attempts", "mid_stream", "on_disconnect", "retry_after_accept")
+    __slots__ = ("fallbacks", "max_attempts", "hedge_after", "mid_stream", "on_disconnect", "retry_after_accept")
     FALLBACKS_FIELD_NUMBER: _ClassVar[int]
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    HEDGE_AFTER_FIELD_NUMBER: _ClassVar[int]
     MID_STREAM_FIELD_NUMBER: _ClassVar[int]
     ON_DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_ACCEPT_FIELD_NUMBER: _ClassVar[int]
     fallbacks: _containers.RepeatedCompositeFieldContainer[Target]
     max_attempts: int
+    hedge_after: _duration_pb2.Duration
     mid_stream: MidStreamPolicy
     on_disconnect: DisconnectPolicy
     retry_after_accept: bool
-    def __init__(self, fallbacks: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., max_attempts: _Optional[int] = ..., mid_stream: _Optional[_Union[MidStreamPolicy, str]] = ..., on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ..., retry_after_accept: _Optional[bool] = ...) -> None: ...
+    def __init__(self, fallbacks: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., max_attempts: _Optional[int] = ..., hedge_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., mid_stream: _Optional[_Union[MidStreamPolicy, str]] = ..., on_disconnect: _Optional[_Union[DisconnectPolicy, str]] = ..., retry_after_accept: _Optional[bool] = ...) -> None: ...
 
 class TimeoutPolicy(_message.Message):
     __slots__ = ("max_queue", "first_token", "idle")

@@ -230,6 +230,7 @@ def _routing_of(wanted: pb.RoutingPolicy, wrong: list[FieldViolation]) -> Routin
         max_attempts=wanted.max_attempts if wanted.HasField("max_attempts") else None,
         mid_stream=_known(_MID_STREAMS, wanted.mid_stream, "routing.mid_stream", wrong)
         or MidStream.FAIL,
+        hedge_after_s=seconds_of(wanted.hedge_after) if wanted.HasField("hedge_after") else None,
         retry_after_accept=wanted.retry_after_accept
         if wanted.HasField("retry_after_accept")
         else None,
