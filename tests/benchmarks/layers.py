@@ -33,16 +33,21 @@ from domain.model.events import ChatEvent, TextDelta
 from domain.model.model_info import Feature, ModelInfo
 from domain.model.response_cache import CacheMode, ResponseCachePolicy
 from domain.policy.admission import LimitTable
+from domain.policy.route_book import RouteBook
 from domain.services.admission import Admission, Admitted
 from domain.services.attempts import UNPRICED
 from domain.services.capable import Capable
+from domain.services.chosen import Chosen
 from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
 from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
 from domain.services.keybook import Keybook, KeyBounds
+from domain.services.lanes import Laned
 from domain.services.recalled import Keeping, Kept, Recalled
+from domain.services.retried import Retried
 from domain.services.route import Routed
+from domain.services.routes import Routes
 from domain.services.service import Service
 from domain.services.settle import Settled
 from domain.services.signed import Signer
@@ -121,20 +126,28 @@ def stacks(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
     source = media_source(MediaSettings())
     assert source is not None
     settled = Settled(bottom, "upstream", MemoryUsageLog())
-    inlined = Inlined(inner=settled, source=source, fetches={}, call_bytes=2**20, parallel=4)
+    book = RouteBook()
+    laned = Laned("upstream", {"": settled}, book)
+    inlined = Inlined(inner=laned, source=source, fetches={}, call_bytes=2**20, parallel=4)
     admitted = Admitted(inlined, bottom, admission)
     provider = Stacked(bottom, admitted)
-    service = Service(Routed({"upstream": provider}))
+    providers = {"upstream": provider}
+    retried = Retried(Routes(providers))
+    top = Routed(providers, Chosen(retried, {}, book))
+    service = Service(top)
     return {
         ALONE: _drained(bottom),
         "Timed": _drained(Timed(bottom)),
         **_once(bottom, stage),
         "Settled, record in memory": _drained(settled),
+        "Laned, with its breaker": _drained(laned),
         "Inlined, nothing to fetch": _drained(inlined),
         "Admitted, no limits": _drained(admitted),
         "Admitted, 3 limits": _drained(admitted, LIMITED),
         "Capable": _drained(Capable(provider, _INFO), LIMITED),
-        "Routed": _drained(Routed({"upstream": provider}), LIMITED),
+        "Routed": _drained(Routed(providers), LIMITED),
+        "Retried, at once served": _drained(Routed(providers, retried), LIMITED),
+        "Chosen, of one route": _drained(top, LIMITED),
         "Service, which validates": _drained(service, LIMITED),
         "translated in": _translated_in(service),
         "translated out": _translated(service),
