@@ -30,3 +30,12 @@ class RetrySettings:
     budget_ratio: float = attrs.field(default=0.2, validator=[ge(0), le(1)])
     budget_min_per_s: float = attrs.field(default=0.5, validator=[ge(0), le(1_000)])
     budget_burst: float = attrs.field(default=10.0, validator=[ge(0), le(10_000)])
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a longest wait that is shorter than the first.
+
+        Raises:
+            ValueError: It is.
+        """
+        if self.max_s < self.base_s:
+            raise ValueError(f"'max_s' must be at least base_s, which is {self.base_s:g}")

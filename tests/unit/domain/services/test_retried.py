@@ -265,11 +265,19 @@ async def test_who_can_try_later_is_told_that_whatever_else_went_wrong() -> None
     assert caught.value is limited
 
 
+@pytest.mark.parametrize(
+    ("rests_s", "most", "fallbacks", "served"),
+    [(3600.0, 1, (Target("b", "m"),), "b"), (5.0, 2, (), "a")],
+)
 async def test_a_route_that_nobody_may_ask_costs_the_call_no_request(
+    rests_s: float,
+    most: int,
+    fallbacks: tuple[Target, ...],
+    served: str,
     autojump_clock: MockClock,
 ) -> None:
     """A provider whose key rests, by a lane that refuses before anybody is asked."""
-    it, book = World(Turns(([failure()],))), RouteBook(keys={"a": ("#1",)})
+    it, book = World(Turns((ANSWER,))), RouteBook(keys={"a": ("#1",)})
     resting = Attempt(
         index=0,
         provider="a",
@@ -277,15 +285,15 @@ async def test_a_route_that_nobody_may_ask_costs_the_call_no_request(
         outcome=FAILED,
         error_reason=ErrorReason.PROVIDER_RATE_LIMITED,
     )
-    book.end(book.begin("a", "m", 0.0), 0.0, resting, 3600.0)
+    book.end(book.begin("a", "m", 0.0), 0.0, resting, rests_s)
     laned = Laned("a", {"#1": Settled(it.a, "a", it.log)}, book)
     providers = {"a": Stacked(it.a, laned), "b": Stacked(it.b, Settled(it.b, "b", it.log))}
     model = Routed(providers, Retried(Routes(providers), it.policy))
-    routing = Routing(fallbacks=(Target("b", "m"),), max_attempts=1)
+    routing = Routing(fallbacks=fallbacks, max_attempts=most)
     it.call = ask(attrs.evolve(question(model="m"), provider="a", routing=routing))
     async with model.stream(it.call) as events:
         assert said(await drain(events)) == said(ANSWER)
-    assert it.attempts == [("a", AttemptOutcome.SKIPPED_COOLDOWN), ("b", SERVED)]
+    assert it.attempts == [("a", AttemptOutcome.SKIPPED_COOLDOWN), (served, SERVED)]
 
 
 async def test_keys_that_are_refused_do_not_starve_a_fallback() -> None:

@@ -117,3 +117,8 @@ def test_what_grants_public_names_is_no_name_of_a_provider() -> None:
 def test_a_breaker_never_opens_for_longer_at_first_than_at_last() -> None:
     with pytest.raises(SettingsError, match=r"breaker.longest_open_s: must be at least open_s"):
         structure({"breaker": {"open_s": 60, "longest_open_s": 30}})
+
+
+def test_waits_between_attempts_do_not_shrink() -> None:
+    with pytest.raises(SettingsError, match=r"retry.max_s: must be at least base_s, which is 9"):
+        structure({"retry": {"base_s": 9}})
