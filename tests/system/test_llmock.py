@@ -92,7 +92,13 @@ def mock() -> Iterator[Llmock]:
 
 @pytest.fixture
 async def gateway(mock: Llmock) -> AsyncIterator[Gateway]:
-    once = {"local": {"enabled": False}, "retry": {"max_attempts": 1}}
+    # What a fault is called is asked here, and asked again at once.
+    once = {
+        "local": {"enabled": False},
+        "retry": {"max_attempts": 1},
+        "breaker": {"enabled": False},
+        "cooldown": {"enabled": False},
+    }
     async with open_gateway(once, mock.environment()) as running:
         yield running
 

@@ -177,7 +177,14 @@ async def test_a_thousand_calls_leave_a_thousand_records_that_agree_with_the_pro
     url = f"sqlite:///{tmp_path}/usage.db"
     async with open_upstream() as upstream:
         far = {"kind": "compatible", "base_url": f"{upstream.url}/v1", "models": ["m"]}
-        settings = {"local": {"enabled": False}, "providers": {"far": far}}
+        settings = {
+            "local": {"enabled": False},
+            "providers": {"far": far},
+            # One attempt for each call, whatever became of those before.
+            "retry": {"max_attempts": 1},
+            "breaker": {"enabled": False},
+            "cooldown": {"enabled": False},
+        }
         async with (
             open_account_at(url, tmp_path) as account,
             open_gateway(settings, account=Account(account.log, account.query)) as gateway,
