@@ -23,6 +23,7 @@ from tests.support.http_peer import CHUNKED, LAST, piece, request_on, sized
 from tests.support.system_gateway import Stub, ask, in_thread, open_gateway, stub
 
 CALLS = 1_000
+RETRIED = 40
 CLIENTS = 40
 DEADLINE_S = 2.0
 """Long enough for the provider to be asked and heard first, on a busy machine too."""
@@ -127,10 +128,10 @@ def call(server: Stub, number: int) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-def call_all(address: str) -> Counter[tuple[str, grpc.StatusCode]]:
+def call_all(address: str, calls: int = CALLS) -> Counter[tuple[str, grpc.StatusCode]]:
     with stub(address) as server, ThreadPoolExecutor(CLIENTS) as threads:
-        codes = threads.map(partial(call, server), range(CALLS))
-        return Counter(zip(map(kind, range(CALLS)), codes, strict=True))
+        codes = threads.map(partial(call, server), range(calls))
+        return Counter(zip(map(kind, range(calls)), codes, strict=True))
 
 
 ENDS: Mapping[
@@ -171,23 +172,28 @@ ENDS: Mapping[
 }
 
 
+def _asking(upstream: Upstream, attempts: int) -> dict[str, Any]:
+    """Settings with which a call asks `upstream` so often, and no failure keeps another call from asking."""
+    far = {"kind": "compatible", "base_url": f"{upstream.url}/v1", "models": ["m"]}
+    return {
+        "local": {"enabled": False},
+        "providers": {"far": far},
+        "retry": {"max_attempts": attempts},
+        "breaker": {"enabled": False},
+        "cooldown": {"enabled": False},
+    }
+
+
 async def test_a_thousand_calls_leave_a_thousand_records_that_agree_with_the_provider(
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path}/usage.db"
     async with open_upstream() as upstream:
-        far = {"kind": "compatible", "base_url": f"{upstream.url}/v1", "models": ["m"]}
-        settings = {
-            "local": {"enabled": False},
-            "providers": {"far": far},
-            # One attempt for each call, whatever became of those before.
-            "retry": {"max_attempts": 1},
-            "breaker": {"enabled": False},
-            "cooldown": {"enabled": False},
-        }
         async with (
             open_account_at(url, tmp_path) as account,
-            open_gateway(settings, account=Account(account.log, account.query)) as gateway,
+            open_gateway(
+                _asking(upstream, 1), account=Account(account.log, account.query)
+            ) as gateway,
         ):
             codes = await in_thread(call_all, gateway.address)
     assert codes == {
@@ -214,6 +220,28 @@ async def test_a_thousand_calls_leave_a_thousand_records_that_agree_with_the_pro
         assert each.output_tokens == sum(output for _, output in told) + sum(
             record.attempt.usage.output_tokens or 0 for record in estimated
         )
+
+
+async def test_what_is_tried_again_leaves_a_record_for_each_time_the_provider_was_asked(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/usage.db"
+    async with open_upstream() as upstream:
+        async with (
+            open_account_at(url, tmp_path) as account,
+            open_gateway(
+                _asking(upstream, 3), account=Account(account.log, account.query)
+            ) as gateway,
+        ):
+            await in_thread(call_all, gateway.address, RETRIED)
+    async with open_account_at(url, tmp_path) as account:
+        recorded = Counter(each.request_id for each in await account.records())
+        sums = await account.query.summary(UsageFilter(), [Dimension.OUTCOME])
+    assert recorded == {f"r-{number}": times for number, times in upstream.asked.items()}
+    assert sum(each.attempts for each in sums) == upstream.asked.total()
+    again = {kind(number) for number, times in upstream.asked.items() if times > 1}
+    assert again == {"f"}
+    assert len(recorded) == RETRIED
 
 
 def _agrees(record: UsageRecord, upstream: Upstream, number: int) -> None:
