@@ -188,14 +188,12 @@ async def test_a_thousand_calls_leave_a_thousand_records_that_agree_with_the_pro
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path}/usage.db"
-    async with open_upstream() as upstream:
-        async with (
-            open_account_at(url, tmp_path) as account,
-            open_gateway(
-                _asking(upstream, 1), account=Account(account.log, account.query)
-            ) as gateway,
-        ):
-            codes = await in_thread(call_all, gateway.address)
+    async with (
+        open_upstream() as upstream,
+        open_account_at(url, tmp_path) as account,
+        open_gateway(_asking(upstream, 1), account=Account(account.log, account.query)) as gateway,
+    ):
+        codes = await in_thread(call_all, gateway.address)
     assert codes == {
         (what, ENDS[what][0]): count for what, count in Counter(map(kind, range(CALLS))).items()
     }
@@ -226,14 +224,12 @@ async def test_what_is_tried_again_leaves_a_record_for_each_time_the_provider_wa
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path}/usage.db"
-    async with open_upstream() as upstream:
-        async with (
-            open_account_at(url, tmp_path) as account,
-            open_gateway(
-                _asking(upstream, 3), account=Account(account.log, account.query)
-            ) as gateway,
-        ):
-            await in_thread(call_all, gateway.address, RETRIED)
+    async with (
+        open_upstream() as upstream,
+        open_account_at(url, tmp_path) as account,
+        open_gateway(_asking(upstream, 3), account=Account(account.log, account.query)) as gateway,
+    ):
+        await in_thread(call_all, gateway.address, RETRIED)
     async with open_account_at(url, tmp_path) as account:
         recorded = Counter(each.request_id for each in await account.records())
         sums = await account.query.summary(UsageFilter(), [Dimension.OUTCOME])

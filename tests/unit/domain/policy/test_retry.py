@@ -92,3 +92,18 @@ def test_where_one_provider_has_no_budget_left_another_is_asked() -> None:
     assert course.at.target == plan[1]
     course.failed(error, Remedy.AGAIN, 0.1, asked=True)
     assert course.go(0.1, math.inf) is None
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_route_that_is_gone_back_to_unasked_takes_nothing_of_the_budget_and_adds_nothing(
+    left: int,
+) -> None:
+    budget = RetryBudget.full(BudgetPolicy(ratio=1.0, min_per_s=0.0, burst=2.0))
+    for _ in range(2 - left):
+        budget.spend(0.0)
+    plan = (Target("a", "m"),)
+    course = Course.of(POLICY, plan, most=9, budget_of=lambda _: budget, chance=1.0)
+    error = ProviderFailure("it rests", ErrorReason.PROVIDER_OVERLOADED)
+    course.failed(error, Remedy.AGAIN, 0.0, asked=0)
+    assert course.go(0.0, math.inf) == 1.0
+    assert [budget.spend(0.0) for _ in range(left + 1)] == [True] * left + [False]
