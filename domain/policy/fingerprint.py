@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -45,11 +46,10 @@ def fingerprint(call: ChatCall, makers: bytes) -> bytes:
     put = out.append
     _text(call.caller.name, put)
     _text(policy.scope if policy is not None else "", put)
-    for name, key, default in _REQUEST:
-        value = getattr(request, name)
+    for (key, default), value in zip(_REQUEST, _VALUES(request), strict=True):
         if value is not default and value != default:
             put(key)
-            _rule(type(value))(value, put)
+            (_RULES.get(type(value)) or _rule(type(value)))(value, put)
     _options(request, request.provider, put)
     for target in call.plan[1:]:
         put(b"or")
@@ -99,7 +99,7 @@ def _none(_: None, put: _Put) -> None:
 def _sequence(value: Any, put: _Put) -> None:
     put(b"l%d:" % len(value))
     for each in value:
-        _rule(type(each))(each, put)
+        (_RULES.get(type(each)) or _rule(type(each)))(each, put)
 
 
 def _set(value: Any, put: _Put) -> None:
@@ -115,7 +115,8 @@ def _mapping(value: Mapping[str, Any], put: _Put) -> None:
 
 
 def _word(value: Enum, put: _Put) -> None:
-    _text(f"{type(value).__name__}.{value.name}", put)
+    # `name` is a property that costs as much as the rest.
+    _text(f"{type(value).__name__}.{value._name_}", put)
 
 
 _RULES: dict[type, Callable[[Any, _Put], None]] = {
@@ -158,7 +159,7 @@ def _object(head: bytes, fields: _Fields, value: Any, put: _Put) -> None:
         each = getattr(value, name)
         if each is not default and each != default:
             put(key)
-            _rule(type(each))(each, put)
+            (_RULES.get(type(each)) or _rule(type(each)))(each, put)
     put(b".")
 
 
@@ -179,4 +180,6 @@ def _default(field: "attrs.Attribute[Any]") -> Any:
     return attrs.NOTHING if default.takes_self else default.factory()
 
 
-_REQUEST = tuple(each for each in _fields(ChatRequest) if each[0] not in ASIDE)
+_COUNTED = tuple(each for each in _fields(ChatRequest) if each[0] not in ASIDE)
+_REQUEST = tuple((key, default) for _, key, default in _COUNTED)
+_VALUES = attrgetter(*(name for name, _, _ in _COUNTED))

@@ -60,6 +60,7 @@ class Broadcast:
     over: bool = False
     unheard: Exception | None = None
     _until_s: float = -math.inf
+    _bound_s: float = math.inf
     _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     _closed: anyio.Event | None = None
     _news: anyio.Event | None = None
@@ -123,8 +124,10 @@ class Broadcast:
             self.held, self._until_s = False, -math.inf
             self.call.ledger.overdue = None
         if deadline_s > self._until_s:
-            # What is below plans its waits by it.
-            self._until_s = self._scope.deadline = deadline_s
+            self._until_s = deadline_s
+            if deadline_s != self._bound_s:
+                # What is below plans its waits by it.
+                self._bound_s = self._scope.deadline = deadline_s
 
     async def left(self, ledger: Ledger, start_s: float, deadline_s: float) -> None:
         """Have one listener less, which came at `start_s`.
@@ -156,7 +159,7 @@ class Broadcast:
         window_s = 0.0 if ended else self.window_s()
         if window_s > 0:
             self.held, self.call.ledger.overdue = True, False
-            self._scope.deadline = anyio.current_time() + window_s
+            self._bound_s = self._scope.deadline = anyio.current_time() + window_s
             self._go_on()
         return self.held
 
@@ -207,7 +210,7 @@ class Broadcast:
         )
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Ending:
     """The block around an answer's task: an error is its listeners', and never the other answers'."""
 

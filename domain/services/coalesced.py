@@ -6,9 +6,9 @@ all else see `broadcast`.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
-import anyio.lowlevel
 import attrs
 
 from domain.model.call import ChatCall
@@ -50,14 +50,10 @@ class Coalesced:
         policy = call.request.response_cache
         if policy is None or not policy.coalesce or not fit(call.request, self.with_tools):
             return self.inner.stream(call)
-        return self._shared(call, policy)
+        return _Shared(self, call, policy)
 
-    @asynccontextmanager
-    async def _shared(
-        self, call: ChatCall, policy: ResponseCachePolicy
-    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
-        # A call that is over before it began does nothing.
-        await anyio.lowlevel.checkpoint_if_cancelled()
+    def opened(self, call: ChatCall, policy: ResponseCachePolicy) -> _Opened:
+        """Return the block in which `call` hears the answer that it shares."""
         # A streamed answer that came whole would come late; what is written is the first one's to say. Nobody
         # is told to discard what it has heard, or tried for less long, who would not be if it were alone.
         routing = call.request.routing
@@ -65,18 +61,15 @@ class Coalesced:
         answer = self._flying.get(key)
         if answer is not None and answer.open:
             call.ledger.cache_status = CacheStatus.COALESCED
-            opened: _Opened = Hearing(answer, call.ledger, JOINED)
-        elif (answer := self.stage.playing(call)) is not None:
+            return Hearing(answer, call.ledger, JOINED)
+        if (answer := self.stage.playing(call)) is not None:
             # It is played under its idempotency key already, to more than its caller from now on.
             self._offer(key, answer)
-            opened = self.inner.stream(call)
-        else:
-            answer = Broadcast(self.inner, call, ReplayBuffer(self.buffer_bytes), [])
-            self._offer(key, answer)
-            self.stage.play(answer)
-            opened = Hearing(answer, call.ledger, _AS_IT_IS)
-        async with opened as events:
-            yield events
+            return self.inner.stream(call)
+        answer = Broadcast(self.inner, call, ReplayBuffer(self.buffer_bytes), [])
+        self._offer(key, answer)
+        self.stage.play(answer)
+        return Hearing(answer, call.ledger, _AS_IT_IS)
 
     def _offer(self, key: Key, answer: Broadcast) -> None:
         def ended(answer: Broadcast) -> None:
@@ -86,3 +79,26 @@ class Coalesced:
 
         self._flying[key] = answer
         answer.endings.append(ended)
+
+
+@attrs.define(eq=False)
+class _Shared(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
+    """The answer to a call that shares. A class: a generator costs each call twice as much."""
+
+    _of: Coalesced
+    _call: ChatCall
+    _policy: ResponseCachePolicy
+    _open: _Opened = attrs.field(init=False)
+
+    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+        self._open = opened = self._of.opened(self._call, self._policy)
+        return await opened.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        # What is below bounds its own way out.
+        return await self._open.__aexit__(kind, exception, trace)  # noqa: ASYNC102

@@ -39,9 +39,10 @@ class Hearing:
     _deadline_s: float = math.inf
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
-        self._start_s = anyio.current_time()
-        self._deadline_s = anyio.current_effective_deadline()
-        self.answer.join(self._deadline_s)
+        self._deadline_s = deadline_s = anyio.current_effective_deadline()
+        if deadline_s != math.inf:
+            self._start_s = anyio.current_time()
+        self.answer.join(deadline_s)
         return _Listener(self.answer, self.rules, self.start)
 
     async def __aexit__(

@@ -7,7 +7,8 @@ through as it is.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 import anyio.lowlevel
 import attrs
@@ -47,24 +48,10 @@ class Idempotent:
             IdempotencyConflict: On entry: the key is another request's.
             InvalidRequest: On entry: the call is to be resumed, and cannot be.
         """
-        return self._once(call) if call.request.idempotency_key else self.inner.stream(call)
+        return _Once(self, call) if call.request.idempotency_key else self.inner.stream(call)
 
-    @asynccontextmanager
-    async def _once(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
-        # A call that is over before it began does nothing.
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        found, start = self._found(call)
-        if isinstance(found, Outcome):
-            call.ledger.cache_status = CacheStatus.HIT
-            yield _Replay(found, start)
-            return
-        if found.call is not call:
-            call.ledger.cache_status = CacheStatus.COALESCED
-        async with Hearing(found, call.ledger, _AS_IT_IS, start) as events:
-            yield events
-
-    def _found(self, call: ChatCall) -> tuple[Outcome | Broadcast, int]:
-        """Return what answers `call`, and the number of the event that it begins with."""
+    def found(self, call: ChatCall) -> tuple[Outcome | Broadcast, int]:
+        """Return what answers `call`, and the number of the event that it begins with; raises as `stream`."""
         name, signature = (call.caller.name, call.request.idempotency_key), self.sign(call)
         if call.request.routing.mid_stream is not MidStream.FAIL:
             # Its answer may say what to discard, which is another answer.
@@ -76,6 +63,38 @@ class Idempotent:
         if held is None:
             raise unknown()
         return held, next_after(call.resume_from, held.kept.first, held.kept.count)
+
+
+@attrs.define(eq=False)
+class _Once(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
+    """The answer to a call with a key. A class: a generator costs each call twice as much."""
+
+    _of: Idempotent
+    _call: ChatCall
+    _hearing: Hearing | None = None
+
+    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+        # A call that is over before it began does nothing.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        call = self._call
+        found, start = self._of.found(call)
+        if isinstance(found, Outcome):
+            call.ledger.cache_status = CacheStatus.HIT
+            return _Replay(found, start)
+        if found.call is not call:
+            call.ledger.cache_status = CacheStatus.COALESCED
+        self._hearing = hearing = Hearing(found, call.ledger, _AS_IT_IS, start)
+        return await hearing.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._hearing is not None:
+            # It bounds its own way out.
+            await self._hearing.__aexit__(kind, exception, trace)  # noqa: ASYNC102
 
 
 @attrs.define
