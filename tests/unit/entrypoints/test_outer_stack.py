@@ -257,6 +257,7 @@ WISHES = st.lists(
             Routing,
             mid_stream=st.sampled_from([MidStream.FAIL, MidStream.RESTART_WITH_MARKER]),
             max_attempts=st.sampled_from([None, 1, 2, 4]),
+            hedge_after_s=st.sampled_from([None, None, 0.2]),
             retry_after_accept=st.sampled_from([None, True]),
         ),
     ),
