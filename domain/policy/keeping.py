@@ -38,6 +38,9 @@ def fit(request: ChatRequest, with_tools: bool) -> bool:
 
 def weight(event: ChatEvent) -> int:
     """Return how many bytes of memory `event` takes, about."""
+    if type(event) is TextDelta:
+        # Most of all events are of this kind.
+        return _OBJECT + sys.getsizeof(event.text)
     said = _SAID.get(type(event))
     return _OBJECT if said is None else _OBJECT + sum(map(sys.getsizeof, said(event)))
 
@@ -100,7 +103,6 @@ JOINED: Mapping[type, Callable[[Any], ChatEvent]] = {
 }
 """How an answer is told to those who share it: somebody else has paid."""
 _SAID: Mapping[type, Callable[[Any], tuple[object, ...]]] = {
-    TextDelta: lambda event: (event.text,),
     RefusalDelta: lambda event: (event.text,),
     ReasoningDelta: lambda event: (event.text, event.signature),
     ToolCallDelta: lambda event: (event.arguments_fragment, event.signature, event.name),

@@ -37,6 +37,11 @@ class ReplayBuffer:
         return self.first + len(self.events)
 
     @property
+    def unheard(self) -> int:
+        """How many the fastest listener has not heard."""
+        return self.first + len(self.events) - self.furthest
+
+    @property
     def whole(self) -> bool:
         """Whether all of them are kept."""
         return self.first == 0

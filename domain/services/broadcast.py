@@ -16,7 +16,7 @@ import attrs
 
 from domain.model.call import ChatCall, Ledger
 from domain.model.errors import ChatError, ErrorReason, ServiceFailure
-from domain.model.events import ChatEvent, Finished
+from domain.model.events import Finished
 from domain.policy.deadline import was_due
 from domain.policy.replay_buffer import ReplayBuffer
 from ports.chat_model import ChatModel
@@ -81,21 +81,19 @@ class Broadcast:
 
     async def play(self) -> None:
         """Play it to its end."""
+        kept = self.kept
         with _Ending(self), self._scope:
             async with self.model.stream(self.call) as events:
                 async for event in events:
-                    self._add(event)
-                    while self.listeners and self.kept.count - self.kept.furthest >= AHEAD:
+                    kept.add(event)
+                    if self.held and kept.overfull:
+                        # Who comes back could not be told all that it missed.
+                        self._scope.cancel()
+                    self._wake()
+                    while self.listeners and kept.unheard >= AHEAD:
                         self._demand = anyio.Event()
                         await self._demand.wait()
             self.complete = True
-
-    def _add(self, event: ChatEvent) -> None:
-        self.kept.add(event)
-        if self.held and self.kept.overfull:
-            # Who comes back could not be told all that it missed.
-            self._scope.cancel()
-        self._wake()
 
     def _wake(self) -> None:
         if self._news is not None:
@@ -185,12 +183,11 @@ class Broadcast:
             self._scope.cancel()
 
     def moved(self, position: int) -> None:
-        """Take note that a listener has heard all before `position`."""
+        """Take note that the fastest listener has heard all before `position`."""
         kept = self.kept
-        if position > kept.furthest:
-            kept.furthest = position
-            if self._demand is not None and kept.count - position <= AHEAD // 2:
-                self._go_on()
+        kept.furthest = position
+        if self._demand is not None and kept.unheard <= AHEAD // 2:
+            self._go_on()
 
     async def news(self) -> None:
         """Wait until there is more, or nothing will follow."""

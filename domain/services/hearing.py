@@ -77,9 +77,10 @@ class _Listener(AsyncIterator[ChatEvent]):
                 raise StopAsyncIteration if ending is None else ending
             await answer.news()
         event = kept.events[index]
-        self._position += 1
-        answer.moved(self._position)
-        if self._position % TURN == 0:
+        self._position = position = self._position + 1
+        if position > kept.furthest:
+            answer.moved(position)
+        if position % TURN == 0:
             await anyio.lowlevel.checkpoint()
         rule = self._rules.get(type(event))
         return event if rule is None else rule(event)

@@ -51,7 +51,7 @@ class KeyBounds:
     max_held: int = 100
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Outcome:
     """How a call ended.
 
@@ -71,7 +71,7 @@ class Outcome:
     size: int
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Flight:
     signature: bytes
     answer: Broadcast
@@ -139,9 +139,8 @@ class Keybook:
                 del self._flights[name]
                 self._keep(name, signature, answer)
 
-        answer = Broadcast(
-            model, call, ReplayBuffer(bounds.max_answer_bytes), [ended], self._window_s
-        )
+        kept = ReplayBuffer(bounds.max_answer_bytes)
+        answer = Broadcast(model, call, kept, [ended], self._window_s)
         self._flights[name] = _Flight(signature, answer)
         self.stage.play(answer)
         return answer
