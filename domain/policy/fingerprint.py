@@ -77,8 +77,11 @@ def _options(request: ChatRequest, provider: str, put: _Put) -> None:
 
 
 def _text(value: str, put: _Put) -> None:
-    # Half a surrogate pair may come in JSON.
-    data = value.encode("utf-8", "surrogatepass")
+    try:
+        data = value.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair may come in JSON.
+        data = value.encode("utf-8", "surrogatepass")
     put(b"s%d:" % len(data))
     put(data)
 

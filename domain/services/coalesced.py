@@ -11,9 +11,10 @@ from types import TracebackType
 
 import attrs
 
-from domain.model.call import ChatCall
+from domain.model.call import ChatCall, Delivery
 from domain.model.events import ChatEvent
 from domain.model.response_cache import CacheStatus, ResponseCachePolicy
+from domain.model.routing import DEFAULT_ROUTING
 from domain.policy.keeping import JOINED, fit
 from domain.policy.replay_buffer import ReplayBuffer
 from domain.services.broadcast import Broadcast
@@ -57,7 +58,10 @@ class Coalesced:
         # A streamed answer that came whole would come late; what is written is the first one's to say. Nobody
         # is told to discard what it has heard, or tried for less long, who would not be if it were alone.
         routing = call.request.routing
-        key = (self.sign(call), call.delivery, policy.mode.writes, policy.ttl_s, routing)
+        # Of what has its hash at hand: it is asked for four times.
+        where = None if routing is DEFAULT_ROUTING else routing
+        whole = call.delivery is Delivery.WHOLE
+        key = (self.sign(call), whole, policy.mode.writes, policy.ttl_s, where)
         answer = self._flying.get(key)
         if answer is not None and answer.open:
             call.ledger.cache_status = CacheStatus.COALESCED

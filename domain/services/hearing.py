@@ -21,20 +21,20 @@ Rules = Mapping[type, Callable[[Any], ChatEvent]]
 
 
 @attrs.define(eq=False)
-class Hearing:
-    """The block in which one listener is there; a step of its iteration fails by what ended the answer.
+class Hearing(AsyncIterator[ChatEvent]):
+    """The block in which one listener is there, and what it hears; a step fails by what ended the answer.
 
     Attributes:
         answer: What it hears.
         ledger: Of the listener's own call.
         rules: How it is told.
-        start: Number of the event that it begins with: one that is kept, or the next one.
+        position: Number of the event that comes next: one that is kept, or the next one.
     """
 
     answer: Broadcast
     ledger: Ledger
     rules: Rules
-    start: int = 0
+    position: int = 0
     _start_s: float = 0.0
     _deadline_s: float = math.inf
 
@@ -43,7 +43,7 @@ class Hearing:
         if deadline_s != math.inf:
             self._start_s = anyio.current_time()
         self.answer.join(deadline_s)
-        return _Listener(self.answer, self.rules, self.start)
+        return self
 
     async def __aexit__(
         self,
@@ -54,18 +54,11 @@ class Hearing:
         # Shielded where it waits; what it waits for is time-boxed.
         await self.answer.left(self.ledger, self._start_s, self._deadline_s)  # noqa: ASYNC102
 
-
-@attrs.define(eq=False)
-class _Listener(AsyncIterator[ChatEvent]):
-    _answer: Broadcast
-    _rules: Rules
-    _position: int
-
     async def __anext__(self) -> ChatEvent:
-        answer = self._answer
+        answer = self.answer
         kept = answer.kept
         while True:
-            index = self._position - kept.first
+            index = self.position - kept.first
             if index < 0:
                 raise _too_slow(kept.bound)
             if index < len(kept.events):
@@ -77,12 +70,12 @@ class _Listener(AsyncIterator[ChatEvent]):
                 raise StopAsyncIteration if ending is None else ending
             await answer.news()
         event = kept.events[index]
-        self._position = position = self._position + 1
+        self.position = position = self.position + 1
         if position > kept.furthest:
             answer.moved(position)
         if position % TURN == 0:
             await anyio.lowlevel.checkpoint()
-        rule = self._rules.get(type(event))
+        rule = self.rules.get(type(event))
         return event if rule is None else rule(event)
 
 

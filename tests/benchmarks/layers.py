@@ -40,6 +40,7 @@ from domain.services.capable import Capable
 from domain.services.chosen import Chosen
 from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
+from domain.services.hedged import Hedged
 from domain.services.idempotent import Idempotent
 from domain.services.inlined import Inlined
 from domain.services.keybook import Keybook, KeyBounds
@@ -132,7 +133,7 @@ def stacks(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
     admitted = Admitted(inlined, bottom, admission)
     provider = Stacked(bottom, admitted)
     providers = {"upstream": provider}
-    retried = Retried(Routes(providers))
+    retried = Retried(Hedged(Routes(providers)))
     top = Routed(providers, Chosen(retried, {}, book))
     service = Service(top)
     return {
@@ -146,7 +147,7 @@ def stacks(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
         "Admitted, 3 limits": _drained(admitted, LIMITED),
         "Capable": _drained(Capable(provider, _INFO), LIMITED),
         "Routed": _drained(Routed(providers), LIMITED),
-        "Retried, at once served": _drained(Routed(providers, retried), LIMITED),
+        "Retried and Hedged, at once served": _drained(Routed(providers, retried), LIMITED),
         "Chosen, of one route": _drained(top, LIMITED),
         "Service, which validates": _drained(service, LIMITED),
         "translated in": _translated_in(service),

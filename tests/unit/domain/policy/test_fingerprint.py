@@ -264,3 +264,7 @@ def test_what_has_no_canonical_form_has_no_digest() -> None:
 
 def test_a_mapping_is_a_mapping_of_whatever_kind() -> None:
     assert digest(MappingProxyType({"a": 1})) == digest({"a": 1})
+
+
+def test_half_a_surrogate_pair_has_a_digest_of_its_own() -> None:
+    assert len({digest("\ud83d"), digest("\ude00"), digest("?"), digest("\U0001f600")}) == 4
