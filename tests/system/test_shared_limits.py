@@ -65,11 +65,17 @@ def outcomes(address: str, calls: int) -> Sequence[Refused | pb.LLMResponse]:
         ]
 
 
+def spent(outcome: Refused | pb.LLMResponse) -> bool:
+    """Whether a call was refused for its tokens, and not for calls beside it."""
+    return isinstance(outcome, Refused) and outcome.reason == "POLICY_RATE_LIMITED"
+
+
 async def test_two_servers_keep_one_callers_limits_together(tmp_path: Path, redis_url: str) -> None:
     found: list[Refused | pb.LLMResponse] = []
 
     async def load(server: Running) -> None:
-        for _ in range(12):
+        # Until the minute's tokens are gone, however long that takes where servers are slow.
+        while not any(spent(each) for each in found[-24:]):
             found.extend(await in_thread(outcomes, server.address, 12))
 
     with two_servers(tmp_path, redis_url) as (one, two):
@@ -80,8 +86,8 @@ async def test_two_servers_keep_one_callers_limits_together(tmp_path: Path, redi
         took_s = trio.current_time() - began
         refused = [each for each in found if isinstance(each, Refused)]
         served = len(found) - len(refused)
-        # 60 calls' worth, and one more each second.
-        assert 40 <= served <= 60 + took_s
+        # 60 calls' worth, and one more each second; what is in flight at the end may hold a few.
+        assert 50 <= served <= 60 + took_s
         assert {each.code for each in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert {each.reason for each in refused} <= {
             "POLICY_RATE_LIMITED",
