@@ -102,5 +102,5 @@ async def test_calls_that_may_wait_are_all_served_in_turn() -> None:
         ] * CALLS
         assert 1 < most_at_once(gateway.log.records) <= PARALLEL
         waits = [each.attempt.queued_s for each in gateway.log.records]
-        assert max(waits) > 1
+        assert max(waits) > 0.1
         assert found[-1].attempts[0].HasField("queued")  # type: ignore[union-attr]
