@@ -118,7 +118,7 @@ class Stacker:
         """Return the way to the provider called `name`: `Absent` where a key or an address is missing."""
         policy = OnDisconnect(configured.on_disconnect)
         if isinstance(configured, ScriptedSettings):
-            scripted = Scripted(name=name, scripts=configured.models)
+            scripted = Scripted(name=name, scripts=configured.models, plays_kept=0)
             return Route(self.timed(scripted), digest(configured), policy)
         found = way_to(name, configured, self.environment)
         if isinstance(found, Absent):

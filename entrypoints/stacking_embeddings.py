@@ -55,7 +55,9 @@ class EmbeddingStacker:
         """
         if isinstance(configured, ScriptedSettings):
             scripts = configured.embedding_models
-            return self.timed(ScriptedEmbeddings(name=name, scripts=scripts)) if scripts else None
+            if not scripts:
+                return None
+            return self.timed(ScriptedEmbeddings(name=name, scripts=scripts, plays_kept=0))
         codec = _codec(name, configured)
         if codec is None:
             return None

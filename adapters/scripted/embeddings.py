@@ -15,6 +15,7 @@ import anyio.lowlevel
 import attrs
 
 from adapters.scripted.beats import failure_of
+from adapters.scripted.provider import PLAYS_KEPT
 from adapters.scripted.script import (
     MOST_DIMENSIONS,
     Embed,
@@ -27,8 +28,6 @@ from adapters.scripted.script import (
 from domain.model.embedding import EmbeddingCall, EmbeddingModelInfo, EmbeddingResponse
 from domain.model.errors import ModelUnknown
 from domain.model.usage import Usage, UsageSource
-
-PLAYS_KEPT = 1_000
 
 
 @attrs.define(eq=False)
@@ -51,12 +50,17 @@ class ScriptedEmbeddings:
 
     Attributes:
         scripts: By model.
-        plays: The latest `PLAYS_KEPT`, oldest first.
+        plays_kept: How many; a server keeps none, since each holds all that a call was.
+        plays: The latest, oldest first.
     """
 
     name: str = "scripted"
     scripts: Mapping[str, EmbeddingScript]
-    plays: deque[EmbeddingPlay] = attrs.field(factory=lambda: deque(maxlen=PLAYS_KEPT), init=False)
+    plays_kept: int = PLAYS_KEPT
+    plays: deque[EmbeddingPlay] = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda own: deque(maxlen=own.plays_kept), takes_self=True),
+    )
 
     def models(self) -> Sequence[EmbeddingModelInfo]:
         """Return the models that have a script."""

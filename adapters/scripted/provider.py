@@ -22,6 +22,7 @@ from domain.model.model_info import Feature, ModelInfo
 TURN = 16
 """Events given in a row before other tasks get their turn."""
 PLAYS_KEPT = 1_000
+"""Of a test's own provider."""
 
 
 @attrs.define(eq=False)
@@ -48,12 +49,17 @@ class Scripted:
 
     Attributes:
         scripts: By model.
-        plays: The latest `PLAYS_KEPT`, oldest first.
+        plays_kept: How many; a server keeps none, since each holds all that a call was.
+        plays: The latest, oldest first.
     """
 
     name: str = "scripted"
     scripts: Mapping[str, Script]
-    plays: deque[Play] = attrs.field(factory=lambda: deque(maxlen=PLAYS_KEPT), init=False)
+    plays_kept: int = PLAYS_KEPT
+    plays: deque[Play] = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda own: deque(maxlen=own.plays_kept), takes_self=True),
+    )
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models that have a script."""

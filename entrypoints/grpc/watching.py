@@ -86,6 +86,8 @@ class Watching:
         """Tell how the call ended; None: nobody was listening any more."""
         # One that was reset at once never came by the interceptor.
         seen = call.watched if isinstance(call.watched, WatchedCall) else self._begun(call)
+        # The two lead to one another: without this, only the collector would free what a call was.
+        call.watched = None
         if seen.watch is None:
             return
         duration_s = self.clock() - seen.started_s

@@ -51,16 +51,19 @@ class Finished:
 class Flight:
     """A call in flight, and who watches it.
 
+    Both `call` and `live` lead back to it: it lets go of them when it lands, so that all that a call was is
+    free then, and not when the collector comes by.
+
     Attributes:
         number: Of this process.
-        call: The call itself.
+        call: The call itself; ``None``: it is over.
         live: The attempt that runs or ran last; ``None``: no provider has been asked.
         running: Whether it runs.
         tries: How many attempts have begun.
     """
 
     number: int
-    call: LiveCall
+    call: LiveCall | None
     _registry: "Registry"
     live: LiveAttempt | None = None
     running: bool = False
@@ -68,7 +71,8 @@ class Flight:
 
     def attempt(self, live: LiveAttempt, /) -> "_Tried":
         """See `domain.model.watch.ServedWatch`; so are the following."""
-        self.live = live
+        if self.call is not None:
+            self.live = live
         self.running = True
         self.tries += 1
         return _Tried(self, self._registry.statistics)
@@ -148,16 +152,18 @@ class Registry:
         """Return the calls in flight that have been for longest, at most so many, oldest first."""
         return list(islice(self._flights.values(), most))
 
-    def stop(self, number: int) -> Flight | None:
+    def stop(self, number: int) -> LiveCall | None:
         """End a call as an operator, and return it; None: it is not in flight."""
         flight = self._flights.get(number)
-        if flight is not None:
-            flight.call.stop()
-        return flight
+        call = None if flight is None else flight.call
+        if call is not None:
+            call.stop()
+        return call
 
     def land(self, flight: Flight, call: LiveCall, end: CallEnd) -> None:
         """Take note of how a call ended."""
         self._flights.pop(flight.number, None)
+        flight.call = flight.live = None
         asked = call.asked
         if asked is None and not end.reason:
             # A look at the health, a list of models.

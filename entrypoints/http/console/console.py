@@ -121,10 +121,9 @@ class Console:
         number = form.get("call", "")
         if not (number.isascii() and number.isdigit() and len(number) < 20):
             raise Refused(400, "call: must be the number of a call, as the snapshot has it")
-        flight = self.frames.registry.stop(int(number))
-        if flight is None:
+        call = self.frames.registry.stop(int(number))
+        if call is None:
             raise Refused(404, "this call is not in flight any more")
-        call = flight.call
         logger.bind(
             request_id=call.request_id, caller=call.caller.name, operator=viewer.name or "(local)"
         ).warning("a call is cancelled in the console")

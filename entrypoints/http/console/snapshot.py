@@ -16,6 +16,7 @@ from domain.model.usage import Attempt
 from entrypoints.board import Board, version_of_ours
 from entrypoints.http.console.past import blame, past
 from entrypoints.http.console.view import View
+from ports.telemetry import LiveCall
 
 MOST_FLIGHTS = 100
 """So many calls in flight are listed: those that have been for longest."""
@@ -55,7 +56,7 @@ def snapshot(board: Board, registry: Registry, view: View) -> dict[str, Any]:
         **past(registry.statistics, moment.now_s, view),
         "output_tokens_per_s": None if tokens_per_s is None else tokens_per_s / 4,
         "in_flight_total": registry.in_flight,
-        "in_flight": [_flight(each, moment) for each in flights],
+        "in_flight": [_flight(each, each.call, moment) for each in flights if each.call],
         "routes": _routes(board, moment),
         "limits": _limits(board),
         "account": attrs.asdict(board.stats()),
@@ -68,9 +69,8 @@ def _latest(last: Sequence[Finished]) -> list[Finished]:
     return list(last)[: -_LAST_SHOWN - 1 : -1]
 
 
-def _flight(flight: Flight, moment: Moment) -> dict[str, Any]:
-    call, live = flight.call, flight.live
-    asked = call.asked
+def _flight(flight: Flight, call: LiveCall, moment: Moment) -> dict[str, Any]:
+    live, asked = flight.live, call.asked
     provider = model = ""
     if live is not None:
         provider, model = live.provider, live.model

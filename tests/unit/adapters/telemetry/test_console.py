@@ -210,7 +210,7 @@ def test_exactly_the_call_that_is_meant_is_stopped() -> None:
     # Request ids are the clients', and need not differ.
     calls = [asking(request_id="same") for _ in range(3)]
     flights = [registry.call(each) for each in calls]
-    assert registry.stop(flights[1].number) is flights[1]
+    assert registry.stop(flights[1].number) is calls[1]
     assert [each.stopped for each in calls] == [0, 1, 0]
     flights[1].ended(calls[1], CallEnd("CANCELLED", "CALLER_CANCELLED", 0.1))
     assert registry.stop(flights[1].number) is None
