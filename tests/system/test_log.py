@@ -92,6 +92,9 @@ def test_content_is_logged_only_where_asked_for_and_never_whole(tmp_path: Path) 
 def test_no_secret_is_in_the_log_whatever_is_tried(tmp_path: Path) -> None:
     with talkative() as url:
         config = f"""{CONFIG}
+[retry]
+max_attempts = 1
+
 [logs]
 level = "TRACE"
 libraries = "DEBUG"
