@@ -6,8 +6,9 @@ told once it is there, however short the time and however long its body.
 """
 
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from email.utils import formatdate
+from typing import NoReturn
 
 import anyio
 import attrs
@@ -26,7 +27,7 @@ ERROR_BODY_BYTES = 64 * 1024
 """How much of an error's body is read."""
 ERROR_BODY_S = 5.0
 """How long, in seconds."""
-_PLAIN = frozenset({"", "identity"})
+_PLAIN = "identity"
 
 Meaning = Callable[[ResponseHead, bytes], ChatError]
 """Says what an answer with an error status means; its body may be cut short."""
@@ -73,19 +74,26 @@ class Exchange:
             ChatError: There is none.
         """
         until_s = anyio.current_time() + limit_s
-        patience = Patience(first_token_s=limit_s)
-        async with aclosing(await self.opened(wire, until_s, patience)) as upstream:
-            head = await self.accepted(upstream, meaning, until_s)
+        upstream = head = None
+        try:
             with anyio.CancelScope(deadline=until_s):
-                try:
+                upstream = await self.post(wire)
+                if upstream.good:
+                    head = self._good(upstream)
                     return head, await self._body(upstream)
-                except ChatError as error:
-                    # It had accepted the request.
-                    error.upstream_status = head.status
-                    raise
-        failure = patience.no_first_token()
-        failure.upstream_status = head.status
-        raise failure
+            if upstream is not None and head is None:
+                # Outside: an error is told, even if the time is up before all of it is there.
+                await self._refused(upstream, meaning, until_s)
+            raise Patience(first_token_s=limit_s).no_first_token()
+        except ChatError as error:
+            if head is not None:
+                # It had accepted the request.
+                error.upstream_status = head.status
+            raise
+        finally:
+            if upstream is not None:
+                # Time-boxed by itself.
+                await upstream.aclose()  # noqa: ASYNC102
 
     async def opened(self, wire: WireRequest, until_s: float, patience: Patience) -> Upstream:
         """Send `wire`; return the answer once its head is there. The caller closes it.
@@ -122,15 +130,22 @@ class Exchange:
         Raises:
             ChatError: It is none.
         """
+        if upstream.good:
+            return self._good(upstream)
+        await self._refused(upstream, meaning, until_s)
+
+    def _good(self, upstream: Upstream) -> ResponseHead:
         head, _ = self.endpoint.scrubbed(upstream.head, b"")
-        if 200 <= head.status < 300:
-            encoding = head.headers.get("content-encoding", "")
-            if encoding.strip().lower() not in _PLAIN:
-                raise protocol_error(
-                    f"it is compressed ({encoding}), which was not asked for",
-                    upstream_status=head.status,
-                )
-            return head
+        encoding = head.headers.get("content-encoding", "")
+        if encoding and encoding.strip().lower() != _PLAIN:
+            raise protocol_error(
+                f"it is compressed ({encoding}), which was not asked for",
+                upstream_status=head.status,
+            )
+        return head
+
+    async def _refused(self, upstream: Upstream, meaning: Meaning, until_s: float) -> NoReturn:
+        head = upstream.head
         if 300 <= head.status < 400:
             raise ProviderFailure(
                 f"the provider answered with a redirect ({head.status}), which is not followed: "

@@ -36,6 +36,11 @@ class Upstream:
         return self._answer.status
 
     @property
+    def good(self) -> bool:
+        """Whether it is an answer, and not an error or a redirect."""
+        return 200 <= self._answer.status < 300
+
+    @property
     def head(self) -> ResponseHead:
         """Status and headers."""
         answer = self._answer

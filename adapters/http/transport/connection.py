@@ -9,6 +9,9 @@ import anyio
 import anyio.abc
 import attrs
 import httpx
+from anyio.streams.tls import TLSStream
+
+from adapters.http.transport.plain import plain
 
 READ_BYTES = 64 * 1024
 
@@ -43,18 +46,26 @@ class SocketConnect:
 
     async def __call__(self, origin: Origin) -> anyio.abc.ByteStream:
         """Open a connection to `origin`."""
-        if origin.scheme == "http":
-            return await anyio.connect_tcp(origin.host, origin.port)
-        if self.tls is None:
-            self.tls = verifying_tls()
-        return await anyio.connect_tcp(
-            origin.host,
-            origin.port,
-            ssl_context=self.tls,
-            tls_hostname=origin.host,
-            # HTTP says itself where a body ends; most servers just close.
-            tls_standard_compatible=False,
-        )
+        stream = plain(await anyio.connect_tcp(origin.host, origin.port))
+        return stream if origin.scheme == "http" else await self._secured(stream, origin.host)
+
+    async def _secured(self, stream: anyio.abc.ByteStream, host: str) -> anyio.abc.ByteStream:
+        secured = None
+        try:
+            if self.tls is None:
+                self.tls = verifying_tls()
+            secured = await TLSStream.wrap(
+                stream,
+                hostname=host,
+                ssl_context=self.tls,
+                # HTTP says itself where a body ends; most servers just close.
+                standard_compatible=False,
+            )
+            return secured
+        finally:
+            if secured is None:
+                # It takes no time: nothing is said to the other side.
+                await anyio.aclose_forcefully(stream)  # noqa: ASYNC102
 
 
 def verifying_tls() -> ssl.SSLContext:
