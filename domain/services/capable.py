@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio.lowlevel
 import attrs
@@ -27,18 +27,20 @@ class Capable:
     inner: ChatModel
     info: ModelInfo
 
-    @asynccontextmanager
-    async def stream(self, call: ChatCall) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer.
 
         Raises:
             InvalidRequest: Names every part that the model does not take.
         """
         found = unsupported(call.request, self.info)
-        if not found:
-            async with self.inner.stream(call) as events:
-                yield events
-            return
+        # A call that asks for nothing else pays for nothing of this.
+        return self._warned(call, found) if found else self.inner.stream(call)
+
+    @asynccontextmanager
+    async def _warned(
+        self, call: ChatCall, found: Sequence[Unsupported]
+    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
         lean = self._lean(call, found)
         warnings = [
             WarningRaised(CallWarning("PARAM_DROPPED", f"{each.field} {self._problem(each)}"))

@@ -102,8 +102,10 @@ class _Answer(AsyncIterator[ChatEvent]):
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
         retried, call = self._of, self._call
-        # Before a provider is asked: an answer that may outlast its caller has none afterwards.
-        self._deadline_s = anyio.current_effective_deadline()
+        if call.ledger.asked is not None:
+            # Before a provider is asked: an answer that may outlast its caller has none afterwards. Of
+            # others it is asked when they have failed, for it is dear.
+            self._deadline_s = anyio.current_effective_deadline()
         retried.budget_of(call.request.provider).earn()
         failure = await self._attempt()
         if failure is not None:

@@ -74,8 +74,10 @@ class Routed:
             # Once each, however they are named.
             plan = tuple(dict.fromkeys((*plan, *rest)))
         plan = self._able(request, plan)
-        request = attrs.evolve(request, provider=plan[0].provider, model=plan[0].model)
-        return self.top.stream(attrs.evolve(call, request=request, plan=plan, public=public))
+        first = plan[0]
+        if (request.provider, request.model) != (first.provider, first.model):
+            request = attrs.evolve(request, provider=first.provider, model=first.model)
+        return self.top.stream(call.planned(request, plan, public))
 
     def _asked(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
         """Return the public name that is asked for, if it is one, and where it is answered."""

@@ -58,8 +58,10 @@ class Service:
         Raises:
             ChatError: As `stream`.
         """
+        if call.delivery is not Delivery.WHOLE:
+            call = attrs.evolve(call, delivery=Delivery.WHOLE)
         fold = ResponseFold()
-        async with self.stream(attrs.evolve(call, delivery=Delivery.WHOLE)) as events:
+        async with self.stream(call) as events:
             async for event in events:
                 fold.add(event)
         return fold.response()
