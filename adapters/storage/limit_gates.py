@@ -86,15 +86,13 @@ class Claim:
     def shortage(self, now: Moment) -> Shortage:
         """Say how it does not fit, and promise a time at which it may."""
         most = self.limit.most
-        hopeless = self.hopeless(now)
+        promise_us = self.gate.meter.promise_us(most, self.amount, now)
         return Shortage(
             limit=self.limit,
             amount=self.amount,
-            hopeless=hopeless,
-            retry_after_s=None
-            if hopeless
+            hopeless=self.hopeless(now),
             # Rounded up to what every client keeps of it.
-            else math.ceil(self.gate.meter.promise_us(most, self.amount, now) / 1_000) / 1_000,
+            retry_after_s=math.ceil(promise_us / 1_000) / 1_000 if promise_us else None,
         )
 
 

@@ -12,7 +12,8 @@ import attrs
 
 from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
-from domain.policy.meters import DAY, MONTH, BudgetMeter, Meter, RateMeter, SlotMeter, StartMeter
+from domain.policy.meters import BudgetMeter, Meter, RateMeter, SlotMeter, StartMeter
+from domain.policy.periods import DAY, MONTH
 
 SERVICE = "service"
 """The subject of the limits that all calls share."""
@@ -126,7 +127,7 @@ class Shortage:
     Attributes:
         amount: What the call would reserve.
         hopeless: Whether waiting for other calls does not help.
-        retry_after_s: When to try again; ``None`` where that is hopeless.
+        retry_after_s: When to try again; ``None``: never, or nobody knows.
     """
 
     limit: Limit
@@ -149,11 +150,12 @@ def refusal(shortages: Sequence[Shortage]) -> LimitExceeded:
     hopeless = [each for each in shortages if each.hopeless]
     worst = (hopeless or shortages)[0]
     waits = [each.retry_after_s for each in shortages if each.retry_after_s is not None]
+    never = any(each.retry_after_s is None for each in hopeless)
     return LimitExceeded(
         _reason(worst.limit),
         *(QuotaViolation(each.limit.subject, _sentence(each)) for each in shortages),
         retryable=not hopeless,
-        retry_after_s=None if hopeless or not waits else max(waits),
+        retry_after_s=None if never or not waits else max(waits),
     )
 
 

@@ -5,13 +5,12 @@ from which time has drained everything is as new. A limit's size is told with ea
 change while calls are in flight.
 """
 
-import calendar
 import math
-import time
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import attrs
+
+from domain.policy.periods import Period
 
 MINUTE_US = 60_000_000
 _LONGEST_PROMISE_MINUTES = 60
@@ -51,7 +50,7 @@ class Meter(Protocol):
         ...
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
-        """Return when a refused call may try again, in microseconds from now.
+        """Return when a refused call may try again, in microseconds from now; 0: never.
 
         Each promise is behind the ones before it, so that those who keep to them do not meet.
         """
@@ -196,32 +195,6 @@ class SlotMeter:
         return self._held
 
 
-@attrs.frozen
-class Period:
-    """A stretch of the calendar, in UTC.
-
-    Attributes:
-        start_s: Gives the Unix time at which the period of a Unix time began.
-        least_s: It is never shorter, in seconds.
-    """
-
-    start_s: Callable[[float], int]
-    least_s: int
-
-
-def _day_start_s(wall_s: float) -> int:
-    return int(wall_s // 86_400) * 86_400
-
-
-def _month_start_s(wall_s: float) -> int:
-    now = time.gmtime(wall_s)
-    return calendar.timegm((now.tm_year, now.tm_mon, 1, 0, 0, 0))
-
-
-DAY = Period(_day_start_s, 86_400)
-MONTH = Period(_month_start_s, 28 * 86_400)
-
-
 @attrs.define
 class BudgetMeter:
     """Money for a period; what is spent comes back when the next one begins.
@@ -263,8 +236,15 @@ class BudgetMeter:
         self._spent += used
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
-        """Return a second: what is reserved may come back at any time."""
-        return 1_000_000
+        """Return when the next period begins, where what is spent leaves too little; never, without a budget.
+
+        Else it is a second: what is reserved may come back at any time.
+        """
+        if most == 0:
+            return 0
+        if not self.hopeless(most, amount, now):
+            return 1_000_000
+        return self.period.next_s(now.wall_s) * 1_000_000 - round(now.wall_s * 1_000_000)
 
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether nothing is reserved, and nothing spent in this period."""

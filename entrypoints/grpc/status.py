@@ -126,7 +126,9 @@ def _details(failure: Failure) -> list[Message]:
             metadata={name: _cut(value, _MAX_NAME_BYTES) for name, value in known.items() if value},
         )
     ]
-    if error.retryable and error.retry_after_s is not None:
+    # A budget is no reason to try again now, and yet one knows when it comes back.
+    worth = error.retryable or isinstance(error, LimitExceeded)
+    if worth and error.retry_after_s is not None:
         details.append(RetryInfo(retry_delay=duration_pb(error.retry_after_s)))
     if isinstance(error, InvalidRequest):
         violations = [

@@ -79,7 +79,10 @@ def held(identity: str, limits: Sequence[Limit], need: Need) -> Held:
 
 
 def refused(claims: Sequence[Claim], answer: Sequence[int]) -> LimitExceeded:
-    """Return the failure that `answer` means: index, hopeless and time until the next try, for each limit."""
+    """Return the failure that `answer` means.
+
+    It has three numbers for each limit: index, hopeless, and time until the next try (0: never).
+    """
     return refusal(
         [
             Shortage(
@@ -87,7 +90,7 @@ def refused(claims: Sequence[Claim], answer: Sequence[int]) -> LimitExceeded:
                 amount=claims[index].amount,
                 hopeless=bool(hopeless),
                 # Rounded up to what every client keeps of it.
-                retry_after_s=None if hopeless else math.ceil(promise_us / 1_000) / 1_000,
+                retry_after_s=math.ceil(promise_us / 1_000) / 1_000 if promise_us else None,
             )
             for index, hopeless, promise_us in zip(
                 answer[::3], answer[1::3], answer[2::3], strict=True

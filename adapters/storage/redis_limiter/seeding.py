@@ -13,7 +13,7 @@ from adapters.storage.redis_limiter.claims import Claim
 from adapters.storage.redis_limiter.link import Ask
 from adapters.storage.redis_limiter.scripts import SEED
 from domain.policy.limits import LimitKind
-from domain.policy.meters import DAY, MONTH
+from domain.policy.periods import DAY, MONTH
 from ports.spending import Spending
 
 _PERIODS = {LimitKind.BUDGET_PER_DAY: DAY, LimitKind.BUDGET_PER_MONTH: MONTH}

@@ -133,13 +133,13 @@ end
 -- Money for a period, in UTC; `at` is the period's first second. `mean` is that of the period before the clock
 -- last moved to another one, and `promised` what was spent in it: a clock that is set back finds it there.
 
-local function day_start_s()
-  return math.floor(NOW / 1000000 / DAY_S) * DAY_S
+local function day_start_s(now_s)
+  return math.floor(now_s / DAY_S) * DAY_S
 end
 
-local function month_start_s()
+local function month_start_s(now_s)
   -- Source: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-  local days = math.floor(NOW / 1000000 / DAY_S)
+  local days = math.floor(now_s / DAY_S)
   local era_day = (days + 719468) % 146097
   local year = math.floor((era_day - math.floor(era_day / 1460) + math.floor(era_day / 36524)
     - math.floor(era_day / 146096)) / 365)
@@ -148,8 +148,13 @@ local function month_start_s()
   return (days - (year_day - math.floor((153 * month + 2) / 5))) * DAY_S
 end
 
+local PERIODS = {
+  day = { start_s = day_start_s, most_s = DAY_S },
+  month = { start_s = month_start_s, most_s = 31 * DAY_S },
+}
+
 local function turn(s)
-  local start_s = s.kind == 'day' and day_start_s() or month_start_s()
+  local start_s = PERIODS[s.kind].start_s(NOW / 1000000)
   if s.at ~= start_s then
     local used = s.mean == start_s and s.promised or 0
     s.mean, s.promised = s.at, s.used
@@ -184,8 +189,15 @@ function budget.settle(s, most, reserved, used)
   s.used = s.used + used
 end
 
-function budget.promise()
-  return 1000000
+function budget.promise(s, most, amount)
+  if most == 0 then
+    return 0
+  end
+  if not budget.hopeless(s, most, amount) then
+    return 1000000
+  end
+  local period = PERIODS[s.kind]
+  return period.start_s(s.at + period.most_s) * 1000000 - NOW
 end
 
 local METERS = { tokens = rate, starts = starts, slots = slots, day = budget, month = budget }

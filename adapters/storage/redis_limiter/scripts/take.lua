@@ -2,7 +2,7 @@
 -- ARGV[3]: the reservation. ARGV[4]: how long the call waits, in microseconds. Then for each limit: its name, its
 -- size, the amount, how much those want who are ahead in the line, and 1 where there are any.
 -- Returns {'taken'}, {'wait', NUMBER OF THE LIMIT, MICROSECONDS or -1}, {'forgotten'}, or
--- {'refused', NUMBER, 1 where hopeless, MICROSECONDS UNTIL THE NEXT TRY, ...}.
+-- {'refused', NUMBER, 1 where hopeless, MICROSECONDS UNTIL THE NEXT TRY or 0, ...}.
 if not known() then
   return { 'forgotten' }
 end
@@ -46,8 +46,7 @@ for i, claim in ipairs(claims) do
     local hopeless = claim.meter.hopeless(claim.s, claim.most, claim.amount)
     refused[#refused + 1] = i - 1
     refused[#refused + 1] = hopeless and 1 or 0
-    refused[#refused + 1] = hopeless and 0
-      or claim.meter.promise(claim.s, claim.most, claim.amount)
+    refused[#refused + 1] = claim.meter.promise(claim.s, claim.most, claim.amount)
     save(claim.name)
   end
 end

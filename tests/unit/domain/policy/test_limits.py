@@ -1,5 +1,6 @@
 """Limits, and how they are told."""
 
+import attrs
 import pytest
 
 from domain.model.caller import Caller, CallerLimits
@@ -150,7 +151,18 @@ def test_an_empty_purse_is_not_worth_another_try_and_says_what_is_missing() -> N
         [shortage(LimitKind.PARALLEL_CALLS), shortage(LimitKind.BUDGET_PER_DAY, hopeless=True)]
     )
     assert error.reason is ErrorReason.POLICY_BUDGET_EXCEEDED
-    assert (error.retryable, error.retry_after_s) == (False, None)
+    assert (error.retryable, error.retry_after_s) == (False, None), "nobody knows when"
     assert "1.5 US dollars a day (UTC)" in error.message
     assert "0.25" in error.message
     assert len(error.violations) == 2
+
+
+def test_an_empty_purse_says_when_it_is_filled_and_a_second_one_waits_for_both() -> None:
+    day = attrs.evolve(shortage(LimitKind.BUDGET_PER_DAY, hopeless=True), retry_after_s=60.0)
+    month = attrs.evolve(shortage(LimitKind.BUDGET_PER_MONTH, hopeless=True), retry_after_s=90.0)
+    rate = shortage(LimitKind.TOKENS_PER_MINUTE)
+    waits = [refusal(each).retry_after_s for each in ([day], [rate, day], [day, month])]
+    assert waits == [60.0, 60.0, 90.0]
+    assert not refusal([rate, day]).retryable, "not in this call"
+    never = attrs.evolve(month, retry_after_s=None)
+    assert refusal([day, never]).retry_after_s is None

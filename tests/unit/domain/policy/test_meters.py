@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.policy.meters import (
-    DAY,
     MINUTE_US,
-    MONTH,
     BudgetMeter,
     Moment,
     RateMeter,
     SlotMeter,
     StartMeter,
 )
+from domain.policy.periods import DAY, MONTH, Period
 
 NOON = 1_790_000_000.0
 
@@ -196,6 +197,35 @@ def test_a_clock_that_was_far_ahead_for_a_while_gives_no_budget_back() -> None:
         meter.seed(100, at(0))
         assert meter.wait_us(100, 100, at(0, NOON + 1e9)) == 0
         assert meter.hopeless(100, 1, at(0))
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "again"),
+    [
+        (DAY, "2026-11-23T00:00:00", "2026-11-24T00:00:00"),
+        (DAY, "2026-12-31T23:59:59.999999", "2027-01-01T00:00:00"),
+        (MONTH, "2026-11-23T12:30:00.5", "2026-12-01T00:00:00"),
+        (MONTH, "2026-12-31T23:59:59", "2027-01-01T00:00:00"),
+        (MONTH, "2028-02-01T00:00:00", "2028-03-01T00:00:00"),
+        (MONTH, "2027-02-28T01:00:00", "2027-03-01T00:00:00"),
+    ],
+)
+def test_who_has_spent_a_budget_is_promised_the_moment_it_comes_back(
+    period: Period, now: str, again: str
+) -> None:
+    began, ends = (datetime.fromisoformat(each + "+00:00") for each in (now, again))
+    at_s = began.timestamp()
+    meter = BudgetMeter(period)
+    meter.seed(95, Moment(0, at_s))
+    promise_us = meter.promise_us(100, 6, Moment(0, at_s))
+    assert promise_us == (ends - began) // timedelta(microseconds=1)
+    assert meter.hopeless(100, 6, Moment(0, ends.timestamp() - 1e-6))
+    assert meter.wait_us(100, 6, Moment(0, ends.timestamp())) == 0
+    assert meter.promise_us(100, 5, Moment(0, at_s)) == 1_000_000
+
+
+def test_who_was_given_no_budget_is_promised_nothing() -> None:
+    assert BudgetMeter(DAY).promise_us(0, 0, at(0)) == 0
 
 
 def test_who_has_nothing_left_gets_not_even_what_is_free() -> None:

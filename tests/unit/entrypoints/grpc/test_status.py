@@ -6,7 +6,7 @@ import attrs
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, RetryInfo
 from google.rpc.status_pb2 import Status
 from purerpc import StatusCode
 
@@ -15,7 +15,9 @@ from domain.model.errors import (
     ErrorReason,
     FieldViolation,
     InvalidRequest,
+    LimitExceeded,
     ProviderFailure,
+    QuotaViolation,
 )
 from domain.model.usage import Attempt, AttemptOutcome, Usage
 from entrypoints.grpc.pb import llm_service_pb2 as pb
@@ -85,7 +87,7 @@ def told(failure: Failure) -> Told:
 
 
 def _unpacked(packed: object) -> Message:
-    for kind in (ErrorInfo, RetryInfo, BadRequest, pb.FailureUsage):
+    for kind in (ErrorInfo, RetryInfo, BadRequest, QuotaFailure, pb.FailureUsage):
         message: Message = kind()
         if packed.Unpack(message):  # type: ignore[attr-defined]
             return message
@@ -150,6 +152,17 @@ def test_a_retry_is_suggested_only_where_it_can_help_and_the_time_is_known(
     )
     found = told(Failure(error=error)).one(RetryInfo)
     assert found == (None if delay is None else RetryInfo(retry_delay=delay))
+
+
+def test_a_budget_that_is_spent_says_when_it_comes_back() -> None:
+    error = LimitExceeded(
+        ErrorReason.POLICY_BUDGET_EXCEEDED,
+        QuotaViolation("caller:a", "the budget is spent"),
+        retryable=False,
+        retry_after_s=3_600.0,
+    )
+    expected = RetryInfo(retry_delay=Duration(seconds=3_600))
+    assert told(Failure(error=error)).one(RetryInfo) == expected
 
 
 def test_an_invalid_request_names_every_field() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from adapters.storage.redis_limiter.claims import name_of
 from adapters.storage.redis_limiter.scripts import ANNOUNCE, SEED, SETTLE, TAKE, Script
 from domain.policy.limits import METERS, Limit, LimitKind
-from domain.policy.meters import DAY, MONTH, Meter, Moment
+from domain.policy.meters import Meter, Moment
+from domain.policy.periods import DAY, MONTH
 from tests.support.redis import RedisServer
 
 LIMITS = (
@@ -145,9 +146,7 @@ class _Both:
             return [b"wait", order.index(short[0]), -1 if math.isinf(first) else int(first)]
         said: list[bytes | int] = [b"refused"]
         for i in short:
-            promise = 0
-            if not hopeless[i]:
-                promise = self.meters[i].promise_us(LIMITS[i].most, wanted[i], now)
+            promise = self.meters[i].promise_us(LIMITS[i].most, wanted[i], now)
             said += (order.index(i), int(hopeless[i]), promise)
         return said
 
@@ -223,7 +222,8 @@ def test_periods_begin_when_they_begin(redis: _Redis, now_s: int) -> None:
         redis.run(SEED, now_s * 1_000_000, limit, period.start_s(now_s), 5)
         redis.run(SEED, now_s * 1_000_000, limit, period.start_s(now_s), 3)
         spent = redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 2, 0, 0)
-        assert spent == [b"refused", 0, 1, 0]
+        next_us = (period.next_s(now_s) - now_s) * 1_000_000
+        assert spent == [b"refused", 0, 1, next_us]
         assert redis.run(TAKE, now_s * 1_000_000, name, 0, limit, 6, 1, 0, 0) == [b"taken"]
 
 
