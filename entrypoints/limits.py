@@ -17,7 +17,7 @@ def admission(settings: LimitSettings, limiter: Limiter, prices: Prices) -> Admi
         limiter=limiter,
         prices=prices,
         max_queue_s=settings.max_queue_s,
-        assumed_output_tokens=settings.assumed_output_tokens,
+        assumed_output_tokens=settings.assumed_output_tokens or None,
         allow_unpriced=settings.allow_unpriced,
     )
 

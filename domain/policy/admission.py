@@ -80,12 +80,13 @@ def bound(
     Args:
         request: What is asked.
         info: Tells what is known of a model; asked only where that counts.
-        assumed_output_tokens: How long an answer is taken to be that the request does not bound;
-            ``None``: as long as the model can make it.
+        assumed_output_tokens: How long an answer is taken to be that the request does not bound, where
+            its model can make it so long; ``None``: as long as the model can make it.
     """
     output = request.max_tokens
     if output is None:
-        output = assumed_output_tokens or _longest(info(request.model)) or UNKNOWN_OUTPUT_TOKENS
+        longest = _longest(info(request.model))
+        output = min(filter(None, (assumed_output_tokens, longest)), default=UNKNOWN_OUTPUT_TOKENS)
     return Usage(input_tokens=input_tokens(request), output_tokens=output)
 
 

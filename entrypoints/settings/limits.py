@@ -71,7 +71,8 @@ class LimitSettings:
         max_waiting: Calls that may wait at once.
         parallel_calls: Calls in flight at once, over all callers; unset: as many as there are.
         assumed_output_tokens: How long an answer is taken to be, when its tokens are reserved, if the call
-            sets no ``max_tokens``; unset: as long as the model can make it.
+            sets no ``max_tokens``; one that is longer counts in full once it has ended. 0: as long as the
+            model can make it, often a whole budget.
         allow_unpriced: Let callers with a budget call models without a known price; their calls then
             cost nothing.
         store: Where the books are kept: ``memory`` of this process alone, or ``redis``, for all servers that
@@ -94,7 +95,7 @@ class LimitSettings:
     max_queue_s: float = attrs.field(default=10.0, validator=ge(0))
     max_waiting: int = attrs.field(default=1_000, validator=ge(0))
     parallel_calls: int | None = attrs.field(default=None, validator=_SIZE)
-    assumed_output_tokens: int | None = attrs.field(default=None, validator=_SIZE)
+    assumed_output_tokens: int = attrs.field(default=4_096, validator=ge(0))
     allow_unpriced: bool = False
     store: str = attrs.field(default="memory", validator=in_(("memory", "redis")))
     per_worker: bool = False

@@ -79,6 +79,8 @@ def info(most: int | None) -> ModelInfo:
     [
         (7, info(100), 50, 7),
         (None, info(100), 50, 50),
+        (None, info(100), 4_096, 100),
+        (None, None, 50, 50),
         (None, info(100), None, 100),
         (None, info(None), None, UNKNOWN_OUTPUT_TOKENS),
         (None, None, None, UNKNOWN_OUTPUT_TOKENS),
