@@ -72,6 +72,20 @@ def _callable(
     check_catalogue(models, known.keys(), known)
 
 
+def _told_apart(
+    settings: "Settings",
+    attribute: "attrs.Attribute[Mapping[str, CallerSettings]]",
+    callers: Mapping[str, CallerSettings],
+) -> None:
+    named_apart(settings, attribute, callers)
+    for name, caller in callers.items():
+        if caller.client_subject and not settings.grpc.tls.client_ca:
+            raise ValueError(
+                f"'callers.{name}.client_subject' names a certificate, and without grpc.tls.client_ca no"
+                " client is asked for one: name the PEM file of its authority there"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """Everything that can be set.
@@ -100,6 +114,6 @@ class Settings:
     cooldown: CooldownSettings = CooldownSettings()
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=dict, validator=_named)
     models: Mapping[str, PublicModelSettings] = attrs.field(factory=dict, validator=_callable)
-    callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=named_apart)
+    callers: Mapping[str, CallerSettings] = attrs.field(factory=dict, validator=_told_apart)
     limits: LimitSettings = attrs.field(default=LimitSettings(), validator=_of_known_providers)
     prices: Mapping[str, PriceSettings] = attrs.field(factory=dict)

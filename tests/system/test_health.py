@@ -13,7 +13,7 @@ from tests.support.system_gateway import Gateway, in_thread, open_gateway, refus
 
 HOUSE: dict[str, Any] = {
     "local": {"enabled": False},
-    "callers": {"alice": {"client_subject": "CN=alice"}},
+    "callers": {"alice": {"token_sha256": "0" * 64}},
 }
 SERVING, NOT_SERVING = pb.HealthCheckResponse.SERVING, pb.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = pb.HealthCheckResponse.SERVICE_UNKNOWN

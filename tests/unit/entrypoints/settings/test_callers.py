@@ -15,6 +15,7 @@ from entrypoints.settings.money import nano_usd, usd
 from entrypoints.settings.tree import Settings
 
 DIGEST = sha256(b"token").hexdigest()
+MUTUAL = '[grpc.tls]\ncertificate = "server.pem"\nclient_ca = "ca.pem"\n'
 
 
 def loaded(folder: Path, text: str, **environment: str) -> Settings:
@@ -33,6 +34,7 @@ def test_everything_that_can_be_said_of_a_caller_arrives(tmp_path: Path) -> None
     settings = loaded(
         tmp_path,
         f"""
+        {MUTUAL}
         [callers.alice]
         token_sha256 = "{DIGEST.upper()}"
         client_subject = "CN=alice,O=Example"
@@ -111,7 +113,7 @@ def test_a_date_is_its_first_moment_in_utc(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named_by_its_path(tmp_path: Path, line: str, said: str) -> None:
     known = "" if line.startswith("client_subject") else 'client_subject = "CN=a"\n'
-    (sentence,) = wrong(tmp_path, f"[callers.a]\n{known}{line}\n")
+    (sentence,) = wrong(tmp_path, f"{MUTUAL}[callers.a]\n{known}{line}\n")
     assert sentence.startswith(said)
 
 
@@ -127,11 +129,19 @@ def test_a_caller_must_be_known_by_something(tmp_path: Path) -> None:
     ]
 
 
+def test_a_certificate_that_nobody_is_asked_for_is_no_way_to_be_known(tmp_path: Path) -> None:
+    caller = '[callers.a]\nclient_subject = "CN=a"\n'
+    (sentence,) = wrong(tmp_path, caller)
+    assert sentence.startswith("callers.a.client_subject: names a certificate")
+    assert "grpc.tls.client_ca" in sentence
+    assert loaded(tmp_path, MUTUAL + caller).callers["a"].client_subject == "CN=a"
+
+
 @pytest.mark.parametrize("field", ["token_sha256", "client_subject"])
 def test_two_callers_cannot_be_the_same(tmp_path: Path, field: str) -> None:
     shown = DIGEST if field == "token_sha256" else "CN=both"
     (sentence,) = wrong(
-        tmp_path, f'[callers.a]\n{field} = "{shown}"\n[callers.b-1]\n{field} = "{shown}"\n'
+        tmp_path, f'{MUTUAL}[callers.a]\n{field} = "{shown}"\n[callers.b-1]\n{field} = "{shown}"\n'
     )
     assert sentence.startswith(f"callers.b-1.{field}: is also that of a: every caller needs")
     assert DIGEST not in sentence
