@@ -51,17 +51,21 @@ class Rejection:
 
     Attributes:
         http_status: 200 where the peer speaks gRPC, so that it reads the status.
+        known_encodings: What a message may be compressed with, where the peer chose something else.
     """
 
     http_status: int
     code: StatusCode
     message: str
+    known_encodings: bytes = b""
 
     def headers(self, told: Headers, metadata: Headers = ()) -> Headers:
         """Return the whole answer as one header block; `told` is what `status_trailers` made of it."""
+        accepted = self.known_encodings
         return (
             (b":status", b"%d" % self.http_status),
             (b"content-type", b"application/grpc"),
+            *(((b"grpc-accept-encoding", accepted),) if accepted else ()),
             *metadata,
             *told,
         )
@@ -137,6 +141,7 @@ def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | 
                 200,
                 StatusCode.UNIMPLEMENTED,
                 f"grpc-encoding {encoding!r} is not known; use gzip or identity",
+                known_encodings=",".join(sorted(_KNOWN_ENCODINGS)).encode(),
             )
     return CallHead(
         service=named[0],

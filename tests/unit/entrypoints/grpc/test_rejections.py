@@ -94,6 +94,13 @@ async def test_every_refusal_says_why_and_to_which_request(
     assert dict(reply.headers)[b"x-request-id"] == b"mine"
 
 
+async def test_who_compresses_in_a_way_unknown_here_is_told_the_known_ones(engine: str) -> None:
+    reply, _ = await refused(engine, [*request_headers(), (b"grpc-encoding", b"br")])
+    assert dict(reply.headers)[b"grpc-accept-encoding"] == b"deflate,gzip,identity"
+    reply, _ = await refused(engine, instead(b":path", b"/nothing"))
+    assert b"grpc-accept-encoding" not in dict(reply.headers)
+
+
 async def test_a_refusal_stays_short_whatever_was_sent(engine: str) -> None:
     reply, _ = await refused(engine, instead(b":path", b"/" + b"%" * 1500))
     assert reply.trailers is not None
