@@ -6,10 +6,13 @@ wherever it was put.
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from adapters.local.presence import missing
+from domain.model.errors import NotConfigured
+from domain.policy.route_book import NO_KEY
+from domain.services.absent import Absent
 from entrypoints.account import AccountUnusable, database_url
 from entrypoints.cli.endings import DONE, BadUsage, OperationFailed, one_line, without_users
 from entrypoints.cli.in_force import in_force
@@ -20,18 +23,20 @@ from entrypoints.grpc.transport.tls import Tls, TlsUnusable
 from entrypoints.known_callers import authenticates
 from entrypoints.limit_store import LimitsUnusable, redis_place
 from entrypoints.natives import NATIVES
+from entrypoints.public_names import catalogue
 from entrypoints.redis_place import PlaceUnknown
 from entrypoints.redis_place import redis_place as section_place
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.loading import SettingsError, load_settings
-from entrypoints.settings.native import NativeSettings
+from entrypoints.settings.native import OFFERED_KINDS, NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.tls import TlsSettings
 from entrypoints.settings.traces import TraceSettings
 from entrypoints.settings.tree import Settings
 from entrypoints.traces import TracesUnusable, trace_headers
+from entrypoints.ways import way_to
 
 
 def command(asked: argparse.Namespace) -> int:
@@ -40,7 +45,7 @@ def command(asked: argparse.Namespace) -> int:
     Raises:
         BadUsage: The configuration makes no sense.
         OperationFailed: No provider could answer anything, clients would refuse our certificate, or nothing
-            says where the account or the limits are.
+            says where the account or the limits are; or a public name is to use a key that is not there.
     """
     try:
         settings = load_settings(asked.config)
@@ -82,6 +87,10 @@ def _offline(settings: Settings) -> int:
     offered = dict(_offered(settings, os.environ))
     for name, what in offered.items():
         print(one_line(f"not set up: {name}: {what}" if what else f"set up: {name}"))
+    try:
+        catalogue(settings.models, dict(_keys(settings, os.environ)))
+    except NotConfigured as error:
+        raise OperationFailed(error.message) from error
     if all(lacking.values()) and all(offered.values()):
         raise OperationFailed("no provider can be called")
     if account is not None:
@@ -177,6 +186,22 @@ def _key_variable(provider: ProviderSettings) -> str:
     if isinstance(provider, NativeSettings):
         return provider.api_key_env or NATIVES[provider.kind].home.key_variable
     return provider.api_key_env
+
+
+def _keys(
+    settings: Settings, environment: Mapping[str, str]
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Give the aliases of the keys of each provider that lacks nothing."""
+    if settings.local.enabled:
+        yield "local", NO_KEY
+    offered = {kind: NativeSettings(kind=kind) for kind in OFFERED_KINDS}
+    for name, provider in {**offered, **settings.providers}.items():
+        if isinstance(provider, ScriptedSettings):
+            yield name, NO_KEY
+            continue
+        way = way_to(name, provider, environment)
+        if not isinstance(way, Absent):
+            yield name, tuple(way.lanes)
 
 
 def _offered(

@@ -89,3 +89,17 @@ def test_secrets_are_never_printed(tmp_path: Path) -> None:
     assert code == 1
     assert "s3cret" not in out + err
     assert "api_key_env must be the name of a variable" in out
+
+
+def test_a_public_name_that_is_to_use_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
+    route = '{ target = "x/m", keys = [2] }'
+    config = CONFIG + KEYED.partition("false")[2] + f"[models.fast]\nroutes = [{route}]\n"
+    code, _, err = _check(tmp_path, config, X_API_KEY="one")
+    assert code == 1
+    assert "models.fast.routes[0].keys: there is no key 2 of x, it has 1" in err
+    code, out, _ = _check(tmp_path, config, X_API_KEY="one,two")
+    assert code == 0, "both are there"
+    assert out.endswith("the configuration is valid\n")
+    code, out, _ = _check(tmp_path, config)
+    assert code == 0, "without any the provider is missing, which is said"
+    assert "missing: x: its key: set X_API_KEY" in out
