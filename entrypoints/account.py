@@ -97,7 +97,8 @@ async def open_account(
             with closing(SqlSink(database.engine)) as sink:
                 async with open_log(sink, journal, settings.journal_bytes, bounds, tell) as log:
                     query = SqlUsageQuery(database)
-                    yield Account(log, query, database, SqlSpending(query), lambda: log.stats)
+                    spending = SqlSpending(query, lambda: log.stats.journal_bytes == 0)
+                    yield Account(log, query, database, spending, lambda: log.stats)
     except (DatabaseUnusable, JournalUnusable) as error:
         raise AccountUnusable(str(error)) from None
 
