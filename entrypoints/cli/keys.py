@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -144,6 +145,20 @@ def _digest(token: str) -> bytes:
 
 def _hand_over(token: str) -> None:
     print(token, flush=True)
+    if _others_read_stdout():
+        _tell(
+            "note: others on this machine may read the file that the token went to: `chmod 600` it, and say"
+            " `umask 077` before the next one"
+        )
+
+
+def _others_read_stdout() -> bool:
+    try:
+        status = os.fstat(sys.stdout.fileno())
+    except OSError:
+        # A program that calls this one has put something else in its place.
+        return False
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _tell(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -12,7 +13,7 @@ import grpc
 import pytest
 
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from tests.support.cli_runs import Running, called, run, serving
+from tests.support.cli_runs import PROGRAM, Running, called, environment, run, serving
 from tests.support.system_gateway import Refused, Stub, ask, refusal, stub
 
 IN_FORCE_S = 2.0
@@ -258,3 +259,20 @@ def test_a_budget_outlives_the_server(tmp_path: Path) -> None:
         assert outcome(client) == "POLICY_BUDGET_EXCEEDED"
         keys(tmp_path, "set", "alice", "--budget-usd-per-day=1000")
         assert in_time(lambda: isinstance(outcome(client), int))
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
+def test_who_puts_a_token_where_others_read_it_is_told(
+    tmp_path: Path, mode: int, warned: bool
+) -> None:
+    (tmp_path / "c.toml").write_text(config(tmp_path))
+    file = tmp_path / "token"
+    file.touch()
+    file.chmod(mode)
+    with file.open("w") as stdout:
+        command = [*PROGRAM, "keys", "create", "alice", f"--config={tmp_path}/c.toml"]
+        done = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment(), check=True
+        )
+    assert file.read_text().startswith("llmsk_")
+    assert ("chmod 600" in done.stderr) is warned
