@@ -5,7 +5,7 @@ set positional-arguments
 set shell := ["sh", "-eu", "-c"]
 
 bin := ".venv/bin"
-code := "domain ports adapters entrypoints tests"
+code := "domain ports adapters entrypoints tests docs"
 covered := "domain/*,adapters/wire/*,adapters/providers/*,adapters/prices/*"
 # Without the properties and the cuts at every byte: what is covered by chance today is not tomorrow.
 covering := "tests/unit/domain tests/contract tests/unit/entrypoints/live tests/unit/adapters/wire tests/unit/adapters/providers tests/unit/adapters/prices tests/unit/adapters/http"
@@ -14,10 +14,12 @@ async_off := "ASYNC127,ASYNC910,ASYNC911,ASYNC912,ASYNC913"
 compile := bin / "uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --extra local --extra postgres --extra redis --extra otel"
 llmock_lock := "tests/tools/llmock.lock"
 deploy_lock := "tests/tools/deploy.lock"
+docs_lock := "tests/tools/docs.lock"
 compile_group := bin / "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'just lock' --group"
 
 export PATH := justfile_directory() / bin + ":" + env("PATH", "/usr/bin:/bin")
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := "1"
+export NO_MKDOCS_2_WARNING := "1"
 
 [private]
 default:
@@ -80,6 +82,20 @@ llmock: (beside ".llmock" llmock_lock)
 # Set up what checks the image, the chart and the pipelines, in .deploy; half a minute, once
 [group('verify')]
 deploy-tools: (beside ".deploy" deploy_lock)
+
+# Set up what builds the documentation, in .docs; some seconds, once
+[group('verify')]
+docs-tools: (beside ".docs" docs_lock)
+
+# Build the documentation into site/; a warning fails it
+[group('verify')]
+docs *ARGS: docs-tools
+    .docs/bin/mkdocs build --strict --quiet "$@"
+
+# Show the documentation at http://127.0.0.1:8000, built again as it changes
+[group('use')]
+docs-serve *ARGS: docs-tools
+    .docs/bin/mkdocs serve "$@"
 
 [private]
 beside environment lock:
@@ -155,6 +171,7 @@ lock *OPTIONS:
     {{ compile }} --constraint requirements.lock --output-file requirements-runtime.lock "$@"
     {{ compile_group }} llmock --output-file {{ llmock_lock }} "$@"
     {{ compile_group }} deploy --output-file {{ deploy_lock }} "$@"
+    {{ compile_group }} docs --output-file {{ docs_lock }} "$@"
     "{{ just_executable() }}" --justfile "{{ justfile() }}" lock-check
 
 # Check offline that the lock files answer pyproject.toml, with hashes and no addresses
@@ -199,12 +216,13 @@ lock-check:
     project = asked["project"]
     extras = project["optional-dependencies"]
     run_time = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
-    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock", "{{ llmock_lock }}", "{{ deploy_lock }}")}
+    locks = {file: locked(file) for file in ("requirements.lock", "requirements-runtime.lock", "{{ llmock_lock }}", "{{ deploy_lock }}", "{{ docs_lock }}")}
     everything = [*run_time, *group("dev"), *asked["build-system"]["requires"]]
     answers("requirements.lock", everything)
     answers("requirements-runtime.lock", run_time)
     answers("{{ llmock_lock }}", group("llmock"))
     answers("{{ deploy_lock }}", group("deploy"))
+    answers("{{ docs_lock }}", group("docs"))
     for name, versions in locks["requirements-runtime.lock"].items():
         if versions != locks["requirements.lock"].get(name):
             wrong.append(f"requirements-runtime.lock has another version of {name}: run `just lock`")
@@ -234,5 +252,5 @@ down:
 # Remove caches and build results; keeps .venv
 [group('change')]
 clean:
-    rm -rf dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+    rm -rf dist site htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
     find {{ code }} -name __pycache__ -type d -prune -exec rm -rf {} +

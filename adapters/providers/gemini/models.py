@@ -39,10 +39,13 @@ class ModelFacts:
     """What is known of some models.
 
     Attributes:
+        features: What requests may ask for, but for thinking.
         thinking: ``None``: it does not think, and refuses to be asked.
         signed_calls: The first function call of a turn is refused without a thought signature.
         media_results: A function's result may hold media.
         continues: It goes on where a conversation ends with its own turn.
+        context_tokens: Prompt; ``None``: not known.
+        max_output_tokens: Longest answer, thoughts included; ``None``: not known.
         listed: Whether a model that the settings name is shown; those that are shown anyway are `LISTED`.
     """
 

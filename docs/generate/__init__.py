@@ -1,0 +1,1 @@
+"""Pages of the documentation that the program itself tells: made whenever the site is built."""
