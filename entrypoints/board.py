@@ -35,7 +35,6 @@ class Board:
         stats: What became of the usage records.
         server: Once it listens.
         registry: Knows the calls, for the console; ``None``: there is no console.
-        worker: Which of several this is, from 1; 0: there is one.
         lines_dropped: How many lines the log has lost.
     """
 
@@ -45,7 +44,6 @@ class Board:
     stats: Callable[[], WriterStats] = lambda: NO_STATS
     server: Server | None = None
     registry: Registry | None = None
-    worker: int = 0
     lines_dropped: Callable[[], int] = lambda: 0
     _lag_s: Series[Distribution] = attrs.field(factory=lambda: Series(names.LOOP_LAG))
 

@@ -137,6 +137,14 @@ PANELS = [
     ),
     panel("Journal", "bytes", [("llm_usage_journal_bytes", "{{instance}}")]),
     panel("Event loop lag", "s", quantiles("llm_event_loop_lag_seconds")),
+    panel(
+        "Workers",
+        "short",
+        [
+            ("sum by (instance) (llm_worker_up)", "answer {{instance}}"),
+            ("llm_worker_streams_active", "calls {{instance}} {{worker}}"),
+        ],
+    ),
     panel("Processor", "percentunit", [rate("process_cpu_seconds_total", "instance")]),
     panel("Memory", "bytes", [("process_resident_memory_bytes", "{{instance}}")]),
     panel(

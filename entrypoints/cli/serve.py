@@ -85,12 +85,7 @@ def _load(asked: argparse.Namespace) -> Settings:
         SettingsError: They make no sense.
     """
     loaded = load_settings(asked.config)
-    return attrs.evolve(
-        loaded,
-        grpc=_asked_address(loaded.grpc, asked),
-        # Each worker is looked at by itself.
-        http=loaded.http.of_worker(asked.worker),
-    )
+    return attrs.evolve(loaded, grpc=_asked_address(loaded.grpc, asked))
 
 
 async def _serve(
@@ -120,7 +115,12 @@ async def _serve(
             async with (
                 # Before the service, so that whoever looks on sees it open, and its end.
                 open_seeing(
-                    settings.http, account, admission, draining, told.dropped, asked.worker
+                    settings.http,
+                    account,
+                    admission,
+                    draining,
+                    told.dropped,
+                    voice.shows if asked.worker else None,
                 ) as seeing,
                 open_service(
                     settings, account=account, progress=logger.info, inside=seeing.inside
@@ -159,6 +159,8 @@ async def _serve(
                     voice.serving(address)
                     seeing.begin()
                     await draining.wait()
+        # Not before the account is closed, which counts until then.
+        await voice.tell_last()
         outer.cancel_scope.cancel()
 
 

@@ -7,7 +7,6 @@ when the server does, and a second signal hurries all; no worker outlives the su
 calls.
 """
 
-import json
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,12 +17,14 @@ import trio
 from loguru import logger
 
 from entrypoints.cli.endings import DONE, FAILED
+from entrypoints.crew.gathered import Gathered
+from entrypoints.crew.member import Member, lines
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A worker that has served for so long is started again as if it had never failed."""
-_READ_BYTES = 4096
+_READ_BYTES = 65_536
 
 
 def pause_s(failures: int) -> float:
@@ -42,10 +43,12 @@ class Crew:
         finished: Calls that ended by themselves on the way out, of all workers.
         cut: Calls that were cut.
         restarts: How often a worker was started again.
+        gathered: Shows the workers to who looks on.
     """
 
     words: Sequence[str]
     environment: Mapping[str, str]
+    gathered: Gathered
     code: int = DONE
     finished: int = 0
     cut: int = 0
@@ -61,6 +64,7 @@ class Crew:
     def stop(self) -> None:
         """Have all workers let their calls finish; the second time they are cut."""
         self._stopping.set()
+        self.gathered.stopping = True
         self.signal(signal.SIGTERM)
 
     def signal(self, number: signal.Signals) -> None:
@@ -140,22 +144,29 @@ class Crew:
                 )
                 process: trio.Process = await nursery.start(run)
             self._running[number] = process
+            member = Member.at(
+                ours, number, self.gathered.runs + 1, process.pid, self.gathered.took
+            )
+            self.gathered.joined(member)
             try:
                 if self.stopping:
                     process.terminate()
-                await self._hear(link, serves)
+                await self._hear(link, member, serves)
                 code = await process.wait()
             finally:
                 del self._running[number]
+                self.gathered.left(member)
         return code
 
-    async def _hear(self, link: trio.SocketStream, serves: Callable[[], None]) -> None:
+    async def _hear(
+        self, link: trio.SocketStream, member: Member, serves: Callable[[], None]
+    ) -> None:
         """Hear what a worker says, until it is gone."""
         rest = b""
         while data := await _received(link):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                said = json.loads(line)
+            heard, rest = lines(rest + data)
+            for said in heard:
+                member.hear(said)
                 if said.get("serving"):
                     serves()
                 self.finished += said.get("finished", 0)

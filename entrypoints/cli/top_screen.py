@@ -29,10 +29,15 @@ def _head(now: Json, target: str) -> Text:
     )
     account = now["account"]
     head = Text(f"llmservice {_fit(server['version'])}", style="bold")
-    which = f", worker {server['worker']}" if server["worker"] else ""
-    head.append(f"  {target}{which}  {clock(server['time'])} UTC  (q ends)\n", style="dim")
+    head.append(f"  {target}  {clock(server['time'])} UTC  (q ends)\n", style="dim")
     if server["unready"]:
         head.append(f"takes no calls: {_fit(server['unready'])}\n", style="bold red")
+    for each in now["workers"]:
+        well = each["state"] == "ready"
+        said = each["state"] if well else f"{each['state']} ({_fit(each['why'])})"
+        head.append(f"worker {each['worker']} {said}", style="" if well else "bold red")
+        head.append(f", {number(each['in_flight'])} in flight   ")
+    head.append("\n" if now["workers"] else "")
     head.append(f"in flight {number(now['in_flight_total'])}   ")
     head.append(f"calls/s {number(rates['calls_per_s'])}   ")
     failing = rates["failures_per_s"]

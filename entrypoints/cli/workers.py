@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import trio
 from loguru import logger
@@ -15,7 +17,10 @@ from entrypoints.cli.address_file import told_in
 from entrypoints.cli.endings import BadUsage, OperationFailed
 from entrypoints.cli.signals import stop_on_signals
 from entrypoints.cli.supervisor import Crew
+from entrypoints.crew.callers import admission
+from entrypoints.crew.gathered import Gathered
 from entrypoints.grpc.transport.listeners import CannotListen, reserved
+from entrypoints.http.side import open_http_side
 from entrypoints.settings.tree import Settings
 
 
@@ -41,14 +46,10 @@ def check(settings: Settings, count: int) -> None:
     Raises:
         BadUsage: Says what, and what helps.
     """
-    http = settings.http.addresses if settings.http.enabled else ()
-    for place, address in (
-        *(("grpc", each) for each in settings.grpc.addresses),
-        *(("http", each) for each in http),
-    ):
+    for address in settings.grpc.addresses:
         if isinstance(address, UnixAddress):
             raise BadUsage(
-                f"{place}.listen: {address} cannot be shared by {count} workers: "
+                f"grpc.listen: {address} cannot be shared by {count} workers: "
                 "listen at HOST:PORT, or serve with --workers 1"
             )
     limited = limited_at(settings)
@@ -82,18 +83,21 @@ def limited_at(settings: Settings) -> str:
 
 
 async def _supervise(asked: argparse.Namespace, settings: Settings) -> Crew:
+    gathered = Gathered(asked.workers, settings.http.console)
     try:
         async with (
             reserved(settings.grpc.addresses, shared=settings.grpc.reuse_port) as addresses,
+            _open_seeing(settings, gathered) as begin,
             trio.open_nursery() as outer,
         ):
-            crew = Crew(_words(asked), _environment([str(each) for each in addresses]))
+            crew = Crew(_words(asked), _environment([str(each) for each in addresses]), gathered)
             await outer.start(stop_on_signals, crew.stop, crew.stop)
             await outer.start(_pass_hangups_on, crew)
 
             async def serving() -> None:
                 with told_in(asked.address_file, f"{addresses[0]}\n"):
                     logger.bind(address=str(addresses[0]), workers=asked.workers).info("serving")
+                    begin()
                     await crew.wait_stopping()
 
             await crew.serve(asked.workers, serving)
@@ -101,6 +105,17 @@ async def _supervise(asked: argparse.Namespace, settings: Settings) -> Crew:
     except CannotListen as error:
         raise OperationFailed(str(error)) from error
     return crew
+
+
+@asynccontextmanager
+async def _open_seeing(settings: Settings, gathered: Gathered) -> AsyncIterator[Callable[[], None]]:
+    """Have the HTTP side of all workers there while the block runs; gives what says that they serve."""
+    if not settings.http.enabled:
+        yield lambda: None
+        return
+    async with open_http_side(settings.http, gathered, admission(gathered)) as side:
+        logger.bind(address=str(side.address)).info("metrics and health over HTTP")
+        yield side.begin
 
 
 async def _pass_hangups_on(  # noqa: ASYNC114 - started in one place

@@ -5,7 +5,7 @@ models, and so asks for a token wherever it can be reached from other machines.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
@@ -16,13 +16,19 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from adapters.telemetry.prometheus.exposition import Page, families, of_the_process, written
+from adapters.telemetry.prometheus.exposition import (
+    Page,
+    families,
+    of_the_interpreter,
+    of_the_process,
+    written,
+)
 from adapters.telemetry.prometheus.series import Reading
 from domain.model.errors import Unauthenticated
 from domain.policy.access import READ_METRICS
-from entrypoints.board import Board
 from entrypoints.grpc.authentication import Admission
 from entrypoints.http.console.console import Console
+from entrypoints.http.shown import Shown, Unknowable
 
 _NO_STORE = {"cache-control": "no-store"}
 _LONGEST_TOKEN = 1024
@@ -33,12 +39,12 @@ class Pages:
     """The pages of one server.
 
     Attributes:
-        board: What they show.
+        shown: What they show.
         admission: Knows who may see what is not for everybody; ``None``: whoever gets here may see all.
         console: For people; ``None``: there is none.
     """
 
-    board: Board
+    shown: Shown
     admission: Admission | None = None
     console: Console | None = None
     # One at a time, so that writing never takes more than one thread from the calls.
@@ -56,15 +62,12 @@ class Pages:
         )
 
     async def livez(self, request: Request) -> Response:
-        """Say that the process runs."""
-        return PlainTextResponse("ok\n", headers=_NO_STORE)
+        """Say that the server runs."""
+        return _well(self.shown.unlive())
 
     async def readyz(self, request: Request) -> Response:
         """Say whether calls are taken, and if not, why."""
-        why = self.board.unready()
-        if why:
-            return PlainTextResponse(f"{why}\n", 503, headers=_NO_STORE)
-        return PlainTextResponse("ok\n", headers=_NO_STORE)
+        return _well(self.shown.unready())
 
     async def metrics(self, request: Request) -> Response:
         """Give all metrics, in the form that is asked for."""
@@ -73,7 +76,8 @@ class Pages:
             return refused
         write = partial(
             _page,
-            self.board.readings(),
+            await self.shown.readings(),
+            of_the_process if self.shown.is_one_process else of_the_interpreter,
             ",".join(request.headers.getlist("accept")),
             ",".join(request.headers.getlist("accept-encoding")),
         )
@@ -101,6 +105,8 @@ class Pages:
             )
         except Unauthenticated as error:
             return _unauthorized(error.message)
+        except Unknowable as unknowable:
+            return PlainTextResponse(f"{unknowable}\n", 503)
         if caller is None:
             return _unauthorized("nobody has this token")
         if READ_METRICS not in caller.scopes:
@@ -112,6 +118,16 @@ def _unauthorized(why: str) -> Response:
     return PlainTextResponse(f"{why}\n", 401, headers={"www-authenticate": "Bearer"})
 
 
-def _page(readings: Sequence[Reading], accept: str, accept_encoding: str) -> Page:
-    all_: list[Metric] = [*families(readings), *of_the_process()]
-    return written(all_, accept, accept_encoding)
+def _well(why_not: str) -> Response:
+    if why_not:
+        return PlainTextResponse(f"{why_not}\n", 503, headers=_NO_STORE)
+    return PlainTextResponse("ok\n", headers=_NO_STORE)
+
+
+def _page(
+    readings: Sequence[Reading],
+    process: Callable[[], Sequence[Metric]],
+    accept: str,
+    accept_encoding: str,
+) -> Page:
+    return written([*families(readings), *process()], accept, accept_encoding)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from adapters.telemetry.console.registry import Registry
 from domain.services.groups import only_error_as_itself
 from entrypoints.addresses import Address, AnyAddress
-from entrypoints.board import Board
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.transport.listeners import CannotListen, Listener, open_listeners
 from entrypoints.http.console.access import Access
+from entrypoints.http.shown import Shown
 from entrypoints.loopback import is_loopback
 from entrypoints.settings.http import HttpSettings
 
@@ -51,13 +50,13 @@ class HttpSide:
 
 @asynccontextmanager
 async def open_http_side(
-    settings: HttpSettings, board: Board, admission: Admission
+    settings: HttpSettings, shown: Shown, admission: Admission
 ) -> AsyncIterator[HttpSide]:
     """Have it there while the block runs.
 
     Args:
         settings: Where.
-        board: What it shows.
+        shown: What it shows.
         admission: Knows who may see what is not for everybody; asked only where others than this machine
             can ask.
 
@@ -75,7 +74,7 @@ async def open_http_side(
         with only_error_as_itself():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(
-                    partial(_serve, settings, board, guard, access, listeners, begin, over)
+                    partial(_serve, settings, shown, guard, access, listeners, begin, over)
                 )
                 yield HttpSide(listeners[0].address, begin)
                 over.set()
@@ -100,7 +99,7 @@ def is_private(address: AnyAddress) -> bool:
 
 async def _serve(
     settings: HttpSettings,
-    board: Board,
+    shown: Shown,
     guard: Admission | None,
     access: Access,
     listeners: tuple[Listener, ...],
@@ -113,19 +112,19 @@ async def _serve(
         return
     pages, server = await trio.to_thread.run_sync(_parts)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(board.watch_the_loop)
+        nursery.start_soon(shown.watch)
         console = None
-        if board.registry is not None:
-            console = await trio.to_thread.run_sync(_console, board, board.registry, access, over)
-        await server(pages(board, guard, console).application(), settings).serve(listeners, over)
+        if shown.has_console:
+            console = await trio.to_thread.run_sync(_console, shown, access, over)
+        await server(pages(shown, guard, console).application(), settings).serve(listeners, over)
         nursery.cancel_scope.cancel()
 
 
-def _console(board: Board, registry: Registry, access: Access, over: trio.Event) -> "Console":
+def _console(shown: Shown, access: Access, over: trio.Event) -> "Console":
     from entrypoints.http.console.console import Console
     from entrypoints.http.console.feed import Frames
 
-    return Console(Frames(board, registry, over), access)
+    return Console(Frames(shown, over), access)
 
 
 def _parts() -> "tuple[type[Pages], type[HttpServer]]":

@@ -40,17 +40,3 @@ class HttpSettings:
     def addresses(self) -> tuple[AnyAddress, ...]:
         """Where to listen, the first being the one that is told."""
         return tuple(map(parse_address, self.listen)) or (Address(self.host, self.port),)
-
-    def of_worker(self, worker: int) -> "HttpSettings":
-        """Return the HTTP side of `worker`: the first has these ports, each further one the next ones."""
-        if worker <= 1:
-            return self
-        listen = [_further(each, worker - 1) for each in self.addresses]
-        return attrs.evolve(self, listen=tuple(map(str, listen)))
-
-
-def _further(address: AnyAddress, by: int) -> AnyAddress:
-    if isinstance(address, Address) and address.port:
-        # Above the last it is refused when it is listened at, as any port that cannot be had.
-        return attrs.evolve(address, port=min(address.port + by, 65535))
-    return address

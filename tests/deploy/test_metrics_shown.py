@@ -29,6 +29,8 @@ _NAME = re.compile(r"\b(?:llm|gen_ai|process|python)_[a-z_]+")
 _SUFFIX = re.compile(r"_(bucket|count|sum|total)$")
 _LABELS = re.compile(r"\{[^}]*\}|\bby \([^)]*\)")
 
+_OF_WORKERS = {"llm_worker_up", "llm_worker_starts", "llm_worker_streams_active"}
+
 
 def tool(name: str) -> str:
     """Return Debian's program; the tests are skipped where it is not installed."""
@@ -74,7 +76,7 @@ def text(address: str) -> str:
 def exist(text: str) -> set[str]:
     """Return all that is there; what only some servers have among it."""
     told = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
-    return {_SUFFIX.sub("", name) for name in told} | {"llm_limiter_away"}
+    return {_SUFFIX.sub("", name) for name in told} | {"llm_limiter_away"} | _OF_WORKERS
 
 
 def test_the_metrics_are_as_they_should_be(text: str) -> None:

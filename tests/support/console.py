@@ -20,6 +20,7 @@ from entrypoints.compose import open_service
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.serve import serve_grpc
 from entrypoints.grpc.transport.draining import Draining
+from entrypoints.http.own import Own
 from entrypoints.http.side import open_http_side
 from entrypoints.known_callers import caller_table
 from entrypoints.settings.loading import structure
@@ -60,7 +61,7 @@ async def open_watched(settings: Mapping[str, Any]) -> AsyncIterator[Watched]:
     board = board_of(draining, 0, None)
     board.registry = registry = Registry()
     async with (
-        open_http_side(tree.http, board, admission) as side,
+        open_http_side(tree.http, Own(board), admission) as side,
         open_service(
             tree, environment={}, account=memory_account(log), inside=board.inside
         ) as service,

@@ -13,6 +13,7 @@ from entrypoints.addresses import Address
 from entrypoints.board import Board, board_of
 from entrypoints.grpc.authentication import OPEN, Admission
 from entrypoints.grpc.transport.draining import Draining
+from entrypoints.http.own import Own
 from entrypoints.http.side import open_http_side
 from entrypoints.settings.http import HttpSettings
 from tests.support.cli_runs import Running
@@ -106,7 +107,7 @@ async def open_side(
     if board is None:
         board = board_of(Draining(), 0, None)
     board.draining.serving = serving
-    async with open_http_side(settings or HttpSettings(port=0), board, admission) as side:
+    async with open_http_side(settings or HttpSettings(port=0), Own(board), admission) as side:
         side.begin()
         assert isinstance(side.address, Address)
         yield Side(side.address, board, board.draining)

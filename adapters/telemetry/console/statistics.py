@@ -5,7 +5,7 @@ that is over is added to its minute when the next one begins. Seconds in which n
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import attrs
@@ -132,21 +132,17 @@ class Statistics:
             slot.first[which] = slot.first.get(which, 0) + 1
 
     def window(self, now_s: float, window_s: int, step_s: int) -> list[Slot]:
-        """Return the last `window_s`, oldest first, in steps of `step_s`; the last one is not over yet.
+        """See `windowed`."""
+        return windowed(self._seconds, self._minutes, now_s, window_s, step_s)
 
-        Args:
-            now_s: The moment.
-            window_s: Whole steps, not more than is kept.
-            step_s: Whole minutes, where it goes further back than seconds are kept.
-        """
-        fine = window_s <= FINE_KEPT_S
-        last = int(now_s) // step_s
-        steps = [Slot(at) for at in range(last - window_s // step_s + 1, last + 1)]
-        for slot in self._seconds() if fine else self._minutes():
-            at = slot.at * (FINE_S if fine else COARSE_S) // step_s - steps[0].at
-            if 0 <= at < len(steps):
-                steps[at].add(slot)
-        return steps
+    def over_since(self, second: int) -> list[Slot]:
+        """Return the seconds after this one that are over, oldest first; they do not change any more."""
+        return [each for each in self._fine if each.at > second]
+
+    @property
+    def running(self) -> Slot:
+        """The second that is not over."""
+        return self._now
 
     def _seconds(self) -> Iterator[Slot]:
         yield from self._fine
@@ -176,6 +172,32 @@ class Statistics:
         _forget(self._coarse, second // COARSE_S - COARSE_KEPT_S // COARSE_S)
         self._now = Slot(second)
         return self._now
+
+
+def windowed(
+    seconds: Callable[[], Iterable[Slot]],
+    minutes: Callable[[], Iterable[Slot]],
+    now_s: float,
+    window_s: int,
+    step_s: int,
+) -> list[Slot]:
+    """Return the last `window_s`, oldest first, in steps of `step_s`; the last one is not over yet.
+
+    Args:
+        seconds: Gives what happened by the second.
+        minutes: Gives it by the minute.
+        now_s: The moment.
+        window_s: Whole steps, not more than is kept.
+        step_s: Whole minutes, where it goes further back than seconds are kept.
+    """
+    fine = window_s <= FINE_KEPT_S
+    last = int(now_s) // step_s
+    steps = [Slot(at) for at in range(last - window_s // step_s + 1, last + 1)]
+    for slot in seconds() if fine else minutes():
+        at = slot.at * (FINE_S if fine else COARSE_S) // step_s - steps[0].at
+        if 0 <= at < len(steps):
+            steps[at].add(slot)
+    return steps
 
 
 def total(slots: Iterable[Slot]) -> Slot:

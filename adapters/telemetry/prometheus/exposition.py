@@ -68,6 +68,13 @@ def of_the_process() -> list[Metric]:
     return list(registry.collect())
 
 
+def of_the_interpreter() -> list[Metric]:
+    """Return which Python this is."""
+    registry = CollectorRegistry(auto_describe=False)
+    PlatformCollector(registry=registry)
+    return list(registry.collect())
+
+
 def _family(reading: Reading) -> Metric:
     spec = reading.spec
     if spec.kind is Kind.HISTOGRAM:

@@ -182,3 +182,17 @@ BYTES_HELD = _gauge(
 )
 TASKS = _gauge("llm_tasks", "Tasks of the event loop.")
 READY = _gauge("llm_ready", "Whether calls are taken.")
+
+# Where several processes are one server; the supervisor says these.
+WORKER_UP = _gauge(
+    "llm_worker_up",
+    "Whether a worker answers its supervisor; while it does not, its numbers are the last that it said.",
+    "worker",
+)
+WORKER_STARTS = _counter(
+    "llm_worker_starts", "How often a worker was started, the first time among them.", "worker"
+)
+WORKER_STREAMS = _gauge("llm_worker_streams_active", "Calls in flight now, by worker.", "worker")
+WORKER_MEMORY = _gauge(
+    "llm_worker_resident_memory_bytes", "Resident memory of a worker, in bytes.", "worker"
+)

@@ -1,15 +1,15 @@
-"""The metrics of several workers as those of one server.
+"""The numbers of several workers as those of one server.
 
 Laws: counters and distributions are summed, and what a worker counted that is gone still counts, or the sums
-would fall back and rates would lie. Gauges are summed too, but for those where the sum means nothing.
+would fall back and rates would lie. Gauges are summed too, but for those where the sum means nothing; what a
+worker that is gone held is gone with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
-from prometheus_client.core import Metric
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from prometheus_client.samples import Exemplar, Sample
+
+from adapters.telemetry.prometheus.series import Distribution, Exemplar, Kind, Reading, Spec
 
 _LEAST_OF = frozenset({"process_start_time_seconds", "llm_ready"})
 _MOST_OF = frozenset(
@@ -18,69 +18,64 @@ _MOST_OF = frozenset(
         "llm_limiter_away",
         "llm_usage_database_away",
         "llm_usage_last_commit_seconds",
-        "process_max_fds",
-        "python_info",
     }
 )
-_GONE_WITH_IT = frozenset({"gauge", "info", "stateset"})
-
-
-def parsed(openmetrics: str) -> list[Metric]:
-    """Return what a worker said, which is to be asked for OpenMetrics, or its exemplars are lost.
-
-    Raises:
-        ValueError: It is no OpenMetrics.
-    """
-    return list(text_string_to_metric_families(openmetrics))  # type: ignore[no-untyped-call]
+_MONEY = frozenset({"llm_cost_usd", "llm_caller_cost_usd"})
 
 
 @attrs.define(eq=False)
 class Sums:
     """The sums over all workers, those among them that are gone."""
 
-    _gone: list[Metric] = attrs.field(factory=list)
+    _gone: Sequence[Reading] = ()
 
-    def departed(self, last: Sequence[Metric]) -> None:
+    def departed(self, last: Iterable[Reading]) -> None:
         """Keep what a worker counted that is gone: `last` is the last that it said."""
-        lasting = [each for each in last if each.type not in _GONE_WITH_IT]
+        lasting = [each for each in last if each.spec.kind is not Kind.GAUGE]
         self._gone = summed([self._gone, lasting])
 
-    def of(self, workers: Iterable[Sequence[Metric]]) -> list[Metric]:
+    def of(self, workers: Iterable[Sequence[Reading]]) -> list[Reading]:
         """Return what `workers`, as they are now, and those before them have counted."""
         return summed([self._gone, *workers])
 
 
-def summed(workers: Iterable[Sequence[Metric]]) -> list[Metric]:
-    """Return the metrics of all `workers` in one."""
-    found: dict[str, tuple[Metric, dict[tuple[str, frozenset[tuple[str, str]]], Sample]]] = {}
+def summed(workers: Iterable[Iterable[Reading]]) -> list[Reading]:
+    """Return the readings of all `workers` in one; theirs stay as they are."""
+    found: dict[str, tuple[Spec, dict[tuple[str, ...], float | Distribution]]] = {}
     for worker in workers:
-        for metric in worker:
-            empty = Metric(metric.name, metric.documentation, metric.type)
-            _, samples = found.setdefault(metric.name, (empty, {}))
-            for sample in metric.samples:
-                key = (sample.name, frozenset(sample.labels.items()))
-                before = samples.get(key)
-                samples[key] = sample if before is None else _both(metric.name, before, sample)
-    for metric, samples in found.values():
-        metric.samples = list(samples.values())
-    return [metric for metric, _ in found.values()]
+        for reading in worker:
+            name = reading.spec.name
+            _, numbers = found.setdefault(name, (reading.spec, {}))
+            for labels, number in reading.numbers.items():
+                before = numbers.get(labels)
+                numbers[labels] = number if before is None else _both(name, before, number)
+    return [Reading(spec, numbers) for spec, numbers in found.values()]
 
 
-def _both(name: str, one: Sample, other: Sample) -> Sample:
+def _both(
+    name: str, one: float | Distribution, other: float | Distribution
+) -> float | Distribution:
+    if isinstance(one, Distribution) and isinstance(other, Distribution):
+        return Distribution(
+            one.bounds,
+            [mine + theirs for mine, theirs in zip(one.counts, other.counts, strict=True)],
+            one.total + other.total,
+            _newest(one.exemplars, other.exemplars),
+        )
+    if isinstance(one, Distribution) or isinstance(other, Distribution):
+        raise TypeError(f"{name} is a distribution for one worker, and a number for another")
     if name in _LEAST_OF:
-        value = min(one.value, other.value)
-    elif name in _MOST_OF:
-        value = max(one.value, other.value)
-    else:
-        value = one.value + other.value
-    return Sample(one.name, _plain(one.labels), value, None, _newer(one.exemplar, other.exemplar))
+        return min(one, other)
+    if name in _MOST_OF:
+        return max(one, other)
+    # Money is whole 1e-9 dollars, and stays so.
+    return round(one + other, 9) if name in _MONEY else one + other
 
 
-def _plain(labels: Mapping[str, str]) -> dict[str, str]:
-    return dict(labels)
-
-
-def _newer(one: Exemplar | None, other: Exemplar | None) -> Exemplar | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other, key=lambda each: float(each.timestamp or 0))
+def _newest(one: dict[int, Exemplar], other: dict[int, Exemplar]) -> dict[int, Exemplar]:
+    newest = dict(one)
+    for bucket, example in other.items():
+        before = newest.get(bucket)
+        if before is None or before.time_s < example.time_s:
+            newest[bucket] = example
+    return newest

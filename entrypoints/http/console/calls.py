@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from entrypoints.http.console.markup import Html, joined, tag
-from entrypoints.http.console.tables import Column, table
+from entrypoints.http.console.tables import Column, of_workers, table
 from entrypoints.http.console.words import clock, name, number, route, seconds, usd
 
 CANCEL_FORM = "cancel"
@@ -15,6 +15,7 @@ def in_flight(now: Mapping[str, Any]) -> Html:
     """Return the calls in flight, oldest first."""
     columns: Sequence[Column] = (
         Column("call", _called, head=True),
+        *of_workers(now["in_flight"]),
         Column("caller", lambda each: name(each["caller"])),
         Column("provider/model", _asked),
         Column("tokens", lambda each: number(each["output_tokens"]), number=True),
@@ -88,6 +89,7 @@ def _call(each: Mapping[str, Any]) -> Html:
                 tag("code", name(each["request_id"])),
                 f", {name(each['method'])}",
                 f", cache: {each['cache']}" if each["cache"] else "",
+                f", worker {each['worker']}" if each.get("worker") else "",
             ),
             _ledger(each["attempts"]),
             data_key="details",

@@ -1,5 +1,6 @@
 """The console's addresses: the page, its events, the same as JSON, signing in, and cancelling calls."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -24,11 +25,12 @@ from starlette.routing import Route
 from entrypoints.http.console.access import SESSION_S, Access, Refused
 from entrypoints.http.console.feed import Feed, Frames
 from entrypoints.http.console.page import Viewer, page, sign_in
-from entrypoints.http.console.snapshot import snapshot
 from entrypoints.http.console.view import View
+from entrypoints.http.shown import Unknowable
 
 COOKIE = "llmservice_console"
 _MOST_FORM = 4096
+_CALL = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?", re.ASCII)
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -78,6 +80,8 @@ class Console:
                 answered = await answer(request)
             except Refused as refused:
                 answered = _refused(request, refused)
+            except Unknowable as unknowable:
+                answered = _refused(request, Refused(503, str(unknowable)))
             MutableHeaders(scope=None, raw=answered.raw_headers).update(_HEADERS)
             return answered
 
@@ -89,13 +93,11 @@ class Console:
     async def _page(self, request: Request) -> Response:
         viewer = await self._viewer(request)
         view = View.of(request.query_params)
-        worker = self.frames.board.worker
-        return HTMLResponse(page(self.frames.of(view), view, viewer, worker))
+        return HTMLResponse(page(await self.frames.of(view), view, viewer))
 
     async def _snapshot(self, request: Request) -> Response:
         await self._viewer(request)
-        frames = self.frames
-        return JSONResponse(snapshot(frames.board, frames.registry, View.of(request.query_params)))
+        return JSONResponse(await self.frames.shown.snapshot(View.of(request.query_params)))
 
     async def _events(self, request: Request) -> Response:
         await self._viewer(request)
@@ -119,13 +121,13 @@ class Console:
             raise Refused(403, "this needs the scope console.cancel")
         self.access.check(viewer, form.get("csrf", ""), request.headers)
         number = form.get("call", "")
-        if not (number.isascii() and number.isdigit() and len(number) < 20):
+        if not _CALL.fullmatch(number):
             raise Refused(400, "call: must be the number of a call, as the snapshot has it")
-        call = self.frames.registry.stop(int(number))
+        call = await self.frames.shown.stop(number)
         if call is None:
             raise Refused(404, "this call is not in flight any more")
         logger.bind(
-            request_id=call.request_id, caller=call.caller.name, operator=viewer.name or "(local)"
+            request_id=call.request_id, caller=call.caller, operator=viewer.name or "(local)"
         ).warning("a call is cancelled in the console")
         if _wants_page(request):
             # A browser without scripts.

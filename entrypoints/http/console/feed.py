@@ -11,12 +11,10 @@ import anyio
 import attrs
 import trio
 
-from adapters.telemetry.console.registry import Registry
-from entrypoints.board import Board
 from entrypoints.http.console.markup import Html
 from entrypoints.http.console.regions import REGIONS
-from entrypoints.http.console.snapshot import snapshot
 from entrypoints.http.console.view import View
+from entrypoints.http.shown import Shown
 
 EVERY_S = 1.0
 _SLOW = frozenset({"charts"})
@@ -34,10 +32,10 @@ class Frames:
         feeds: How many pages are being told.
     """
 
-    board: Board
-    registry: Registry
+    shown: Shown
     over: trio.Event
     feeds: int = 0
+    _making: anyio.Lock = attrs.field(factory=anyio.Lock)
     _made: dict[View, tuple[int, Mapping[str, Html]]] = attrs.field(factory=dict)
 
     @property
@@ -45,19 +43,20 @@ class Frames:
         """Whether no further page can be told."""
         return self.feeds >= _MOST_FEEDS
 
-    def of(self, view: View) -> Mapping[str, Html]:
+    async def of(self, view: View) -> Mapping[str, Html]:
         """Return all regions, as they are within this second."""
-        second = int(anyio.current_time() / EVERY_S)
-        made_at, before = self._made.get(view, (-1, {}))
-        if made_at == second:
-            return before
-        now = snapshot(self.board, self.registry, view)
-        slow_too = not before or made_at // _SLOW_EVERY != second // _SLOW_EVERY
-        made = {
-            name: make(now) if slow_too or name not in _SLOW else before[name]
-            for name, make in REGIONS.items()
-        }
-        self._made[view] = second, made
+        async with self._making:
+            second = int(anyio.current_time() / EVERY_S)
+            made_at, before = self._made.get(view, (-1, {}))
+            if made_at == second:
+                return before
+            now = await self.shown.snapshot(view)
+            slow_too = not before or made_at // _SLOW_EVERY != second // _SLOW_EVERY
+            made = {
+                name: make(now) if slow_too or name not in _SLOW else before[name]
+                for name, make in REGIONS.items()
+            }
+            self._made[view] = second, made
         return made
 
 
@@ -88,11 +87,8 @@ class Feed:
             await anyio.lowlevel.checkpoint()
         if self.frames.over.is_set() or not await self.allowed():
             raise StopAsyncIteration
-        changed = {
-            name: markup
-            for name, markup in self.frames.of(self.view).items()
-            if self._told.get(name) != markup
-        }
+        now = await self.frames.of(self.view)
+        changed = {name: markup for name, markup in now.items() if self._told.get(name) != markup}
         self._told.update(changed)
         retry = b"" if self._begun else b"retry: 2000\n"
         self._begun = True

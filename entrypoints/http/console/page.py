@@ -37,14 +37,13 @@ class Viewer:
     session: bool = False
 
 
-def page(regions: Mapping[str, Html], view: View, viewer: Viewer, worker: int) -> Html:
+def page(regions: Mapping[str, Html], view: View, viewer: Viewer) -> Html:
     """Return the page with what is in its regions now."""
-    which = f" · worker {worker}" if worker else ""
     return _document(
-        f"llmservice{which}",
+        "llmservice",
         tag(
             "header",
-            tag("h1", "llmservice", tag("span", which, class_="worker") if which else ""),
+            tag("h1", "llmservice"),
             tag("p", "connecting …", id="live", role="status"),
             _who(viewer),
         ),

@@ -1,10 +1,10 @@
 """The figures over time of a snapshot, in plain values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.telemetry.console.sketch import percentile
-from adapters.telemetry.console.statistics import Slot, Statistics, Used, total
+from adapters.telemetry.console.statistics import Slot, Used, total
 from entrypoints.http.console.view import SIDES, View
 
 NOW_S = 10
@@ -17,7 +17,15 @@ _LEAST_S = 2.0
 _NOTHING = Used()
 
 
-def past(statistics: Statistics, now_s: float, view: View) -> dict[str, Any]:
+class Counted(Protocol):
+    """What happened lately."""
+
+    def window(self, now_s: float, window_s: int, step_s: int) -> list[Slot]:
+        """See `adapters.telemetry.console.statistics.windowed`."""
+        ...
+
+
+def past(statistics: Counted, now_s: float, view: View) -> dict[str, Any]:
     """Return what happened within `view`, at `now_s` on the event loop's clock."""
     steps = statistics.window(now_s, view.window_s, view.step_s)
     whole = total(steps)

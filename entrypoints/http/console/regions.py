@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from entrypoints.http.console.calls import in_flight, last
 from entrypoints.http.console.charts import Chart, figure
 from entrypoints.http.console.markup import Html, joined, tag
-from entrypoints.http.console.tables import Column, table
+from entrypoints.http.console.tables import Column, of_workers, table
 from entrypoints.http.console.words import name, number, route, seconds, usd
 
 Json: TypeAlias = Mapping[str, Any]
@@ -35,7 +35,25 @@ def summary(now: Json) -> Html:
             ),
             class_="tiles",
         ),
+        _workers(now["workers"]),
     )
+
+
+def _workers(workers: Sequence[Json]) -> Html:
+    """Return how the workers are, where several are the server."""
+    if not workers:
+        return Html()
+    columns: Sequence[Column] = (
+        Column("worker", lambda each: each["worker"], head=True, number=True),
+        Column("state", lambda each: tag("span", each["state"], class_=_tone(each["state"]))),
+        Column("why", lambda each: each["why"] or "-"),
+        Column("calls in flight", lambda each: number(each["in_flight"]), number=True),
+    )
+    return table("Workers", columns, workers, none="")
+
+
+def _tone(state: str) -> str:
+    return f"tag {'good' if state == 'ready' else 'bad'}"
 
 
 def _alarming(kind: str, value: str) -> str | None:
@@ -133,6 +151,7 @@ def routes(now: Json) -> Html:
     columns: Sequence[Column] = (
         Column("route", lambda each: route(each["provider"], each["model"]), head=True),
         Column("key", lambda each: name(each["key"]) or "-"),
+        *of_workers(now["routes"]),
         Column("state", _state),
         Column("calls", lambda each: number(each["in_flight"]), number=True),
         Column("failing", lambda each: f"{each['failing']:.0%}", number=True),
@@ -158,6 +177,7 @@ def limits(now: Json) -> Html:
     columns: Sequence[Column] = (
         Column("whose", lambda each: name(each["subject"]), head=True),
         Column("limit", lambda each: each["kind"]),
+        *of_workers(found),
         Column("taken", lambda each: _amount(each, "taken"), number=True),
         Column("of", lambda each: _amount(each, "most"), number=True),
         Column("", lambda each: _bar(min(1.0, each["taken"] / each["most"])), label="share"),

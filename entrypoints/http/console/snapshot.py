@@ -22,7 +22,7 @@ MOST_FLIGHTS = 100
 """So many calls in flight are listed: those that have been for longest."""
 MOST_ROUTES = 200
 MOST_LIMITS = 200
-_LAST_SHOWN = 50
+LAST_SHOWN = 50
 _NANO = 1e9
 
 
@@ -38,35 +38,51 @@ class Moment:
         return round(self.wall_s - (self.now_s - then_s), 3)
 
 
+def moment() -> Moment:
+    """Return now."""
+    return Moment(anyio.current_time(), time.time())
+
+
 def snapshot(board: Board, registry: Registry, view: View) -> dict[str, Any]:
-    """Return how the server is now."""
-    moment = Moment(anyio.current_time(), time.time())
-    flights = registry.flights(MOST_FLIGHTS)
-    tokens_per_s = registry.pace.per_s(moment.now_s, registry.arrived)
+    """Return how the server is now, which is this process."""
+    now = moment()
     return {
-        "server": {
-            "version": version_of_ours(),
-            "worker": board.worker,
-            "unready": board.unready(),
-            "time": round(moment.wall_s, 3),
-        },
+        **heading(board.unready(), now.wall_s, view),
+        **past(registry.statistics, now.now_s, view),
+        **present(board, registry, now),
+        "workers": [],
+    }
+
+
+def heading(unready: str, wall_s: float, view: View) -> dict[str, Any]:
+    """Return what is shown and of when."""
+    return {
+        "server": {"version": version_of_ours(), "unready": unready, "time": round(wall_s, 3)},
         "window_s": view.window_s,
         "step_s": view.step_s,
         "by": view.by,
-        **past(registry.statistics, moment.now_s, view),
+    }
+
+
+def present(board: Board, registry: Registry, now: Moment) -> dict[str, Any]:
+    """Return how this process is now, and its last calls."""
+    tokens_per_s = registry.pace.per_s(now.now_s, registry.arrived)
+    return {
         "output_tokens_per_s": None if tokens_per_s is None else tokens_per_s / 4,
         "in_flight_total": registry.in_flight,
-        "in_flight": [_flight(each, each.call, moment) for each in flights if each.call],
-        "routes": _routes(board, moment),
+        "in_flight": [
+            _flight(each, each.call, now) for each in registry.flights(MOST_FLIGHTS) if each.call
+        ],
+        "routes": _routes(board, now),
         "limits": _limits(board),
         "account": attrs.asdict(board.stats()),
         "drains": _drains(board),
-        "last": [_finished(each, moment) for each in _latest(registry.last)],
+        "last": [_finished(each, now) for each in _latest(registry.last)],
     }
 
 
 def _latest(last: Sequence[Finished]) -> list[Finished]:
-    return list(last)[: -_LAST_SHOWN - 1 : -1]
+    return list(last)[: -LAST_SHOWN - 1 : -1]
 
 
 def _flight(flight: Flight, call: LiveCall, moment: Moment) -> dict[str, Any]:
@@ -77,7 +93,7 @@ def _flight(flight: Flight, call: LiveCall, moment: Moment) -> dict[str, Any]:
     elif asked is not None:
         provider, model = asked.request.provider, asked.request.model
     return {
-        "number": flight.number,
+        "number": str(flight.number),
         "request_id": call.request_id,
         "caller": call.caller.name,
         "method": call.method,
@@ -97,7 +113,7 @@ def _finished(call: Finished, moment: Moment) -> dict[str, Any]:
         (attempts[-1].provider, attempts[-1].model) if attempts else (call.provider, call.model)
     )
     return {
-        "number": call.number,
+        "number": str(call.number),
         "request_id": call.request_id,
         "caller": call.caller,
         "method": call.method,

@@ -42,6 +42,13 @@ def table(
     )
 
 
+def of_workers(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
+    """Return the column that says whose each row is, where several workers are the server."""
+    if not any(each.get("worker") for each in rows):
+        return ()
+    return (Column("worker", lambda each: each["worker"] or "all", number=True),)
+
+
 def _title(column: Column) -> Html:
     title = column.title or tag("span", column.label, class_="unseen")
     return tag("th", title, scope="col", class_="number" if column.number else None)

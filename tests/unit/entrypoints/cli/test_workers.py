@@ -76,15 +76,5 @@ def test_a_socket_file_is_refused() -> None:
         check(structure({"grpc": {"listen": ["unix:/tmp/s"]}}), 4)
 
 
-def test_every_worker_has_an_http_side_of_its_own_beside_the_first() -> None:
-    settings = structure({"http": {"port": 9464}}).http
-    assert [str(settings.of_worker(n).addresses[0]) for n in (0, 1, 2, 3)] == [
-        "127.0.0.1:9464",
-        "127.0.0.1:9464",
-        "127.0.0.1:9465",
-        "127.0.0.1:9466",
-    ]
-    free = structure({"http": {"listen": ["[::1]:0", "127.0.0.1:9000"]}}).http
-    assert list(map(str, free.of_worker(2).addresses)) == ["[::1]:0", "127.0.0.1:9001"]
-    with pytest.raises(BadUsage, match=r"http\.listen: unix:/tmp/s cannot be shared"):
-        check(structure({"http": {"listen": ["unix:/tmp/s"]}}), 2)
+def test_one_http_side_is_for_all_workers_and_may_be_a_socket_file() -> None:
+    check(structure({"http": {"listen": ["unix:/tmp/s", "127.0.0.1:9464"]}}), 4)

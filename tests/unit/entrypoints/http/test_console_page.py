@@ -81,7 +81,7 @@ def evil_snapshot() -> dict[str, Any]:
         "input_tokens": None, "output_tokens": None, "cost_usd": None, "source": None,
     }  # fmt: skip
     return {
-        "server": {"version": "1", "worker": 0, "unready": EVIL, "time": 0.0},
+        "server": {"version": "1", "unready": EVIL, "time": 0.0},
         "window_s": 300,
         "step_s": 10,
         "by": "caller",
@@ -103,6 +103,7 @@ def evil_snapshot() -> dict[str, Any]:
             "last_commit_s": 0.1, "journaled": 0,
         },
         "drains": {"reading_on": 0, "refused": 0},
+        "workers": [{"worker": 1, "state": "silent", "why": EVIL, "in_flight": 1}],
         "last": [
             {**call, "began": 0.0, "duration_s": 1.0, "code": "CANCELLED", "reason": EVIL,
              "blame": blame(EVIL), "stopped": True, "cache": EVIL, "attempts": [attempt]},
@@ -121,19 +122,19 @@ def test_the_whole_page_has_no_script_or_style_of_its_own() -> None:
     now = evil_snapshot()
     regions = {key: make(now) for key, make in REGIONS.items()}
     viewer = Viewer(name=EVIL, may_cancel=True, csrf="abc", session=True)
-    made = read(page(regions, View(), viewer, 2))
+    made = read(page(regions, View(), viewer))
     assert made.tags.count("script") == 1
     assert ("src", "/console/console.js") in made.attributes
     assert "style" not in made.tags
     assert not [key for key, _ in made.attributes if key.startswith("on") or key == "style"]
     ids = [value for key, value in made.attributes if key == "id"]
     assert len(ids) == len(set(ids))
-    assert "worker 2" in made.text
+    assert "silent" in made.text
 
 
 def test_who_may_not_cancel_has_no_form_to_do_it_with() -> None:
     regions = dict.fromkeys(REGIONS, Html())
-    looks = page(regions, View(), Viewer(), 0)
+    looks = page(regions, View(), Viewer())
     assert "/console/cancel" not in looks
     assert "/console/sign-in" in looks
     assert EVIL not in sign_in(EVIL)
