@@ -142,11 +142,12 @@ class Member:
             self._count(answer)
 
     def _count(self, answer: Mapping[str, Any]) -> None:
-        if self.shift_s is None:
-            # Both run at the same pace, so once is enough, and the best is the same for all seconds.
-            self.shift_s = trio.current_time() - answer["now_s"]
+        shift_s = self.shift_s
+        if shift_s is None:
+            # Both run at the same pace, so once is enough, and best is the same for all seconds.
+            shift_s = self.shift_s = trio.current_time() - float(answer["now_s"])
         over = map(unpacked_slot, answer["over"])
-        self.took(self.followed.over(over, unpacked_slot(answer["running"])), self.shift_s)
+        self.took(self.followed.over(over, unpacked_slot(answer["running"])), shift_s)
 
 
 def lines(said: bytes) -> tuple[list[Mapping[str, Any]], bytes]:

@@ -64,9 +64,9 @@ def peer(gathered: Gathered | None = None, worker: int = 1, process: int = -1) -
     with ours, theirs:
         ours.setblocking(False)
         theirs.setblocking(False)
-        took = (lambda slots, shift_s: None) if gathered is None else gathered.took
-        run = 1 if gathered is None else gathered.runs + 1
-        yield Peer(Member.at(ours, worker, run, process, took), theirs)
+        whole = gathered or Gathered(1)
+        member = Member.at(ours, worker, whole.runs + 1, process, whole.took)
+        yield Peer(member, theirs)
 
 
 async def test_an_answer_is_what_the_worker_says(autojump_clock: MockClock) -> None:
