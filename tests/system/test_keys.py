@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -276,3 +277,17 @@ def test_who_puts_a_token_where_others_read_it_is_told(
         )
     assert file.read_text().startswith("llmsk_")
     assert ("chmod 600" in done.stderr) is warned
+
+
+def test_a_database_that_somebody_else_writes_to_is_said_to_be_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c.toml").write_text(config(tmp_path))
+    monkeypatch.setattr("adapters.storage.sql.database._BUSY_S", 0.01)
+    keys(tmp_path, "list")
+    with closing(sqlite3.connect(tmp_path / "usage.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = called("keys", "create", "alice", f"--config={tmp_path}/c.toml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is locked: another program writes to it" in done.stderr
+    assert "try again" in done.stderr

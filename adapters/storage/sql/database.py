@@ -5,6 +5,7 @@ holds a password.
 """
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -103,6 +104,8 @@ def _opened(url: str, sync_every_commit: bool) -> sa.Engine:
 def reason(error: Exception) -> str:
     """Return what the database says, in one line."""
     said = getattr(error, "orig", None) or error
+    if getattr(said, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return f"{said}: another program writes to it for longer than {_BUSY_S:g} s; end that, and try again"
     return " ".join(str(said).split()) or type(said).__name__
 
 
