@@ -18,8 +18,9 @@ from entrypoints.cli.interrupt import interruptible
 from entrypoints.cli.table import print_table
 from entrypoints.limit_store import LimitsUnusable, redis_silence
 from entrypoints.live.asking import ask_all
+from entrypoints.live.each_key import Proof, for_a_token, for_nothing
 from entrypoints.live.verdict import Verdict
-from entrypoints.live.whom import Proof, for_a_token, for_nothing, open_askings
+from entrypoints.live.whom import open_askings
 from entrypoints.settings.limits import LimitSettings
 from entrypoints.settings.tree import Settings
 

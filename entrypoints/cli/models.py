@@ -41,7 +41,7 @@ def command(asked: argparse.Namespace) -> int:
 
 def _live(asked: argparse.Namespace) -> int:
     from entrypoints.cli.live import fail_for, verdicts_on
-    from entrypoints.live.whom import for_nothing
+    from entrypoints.live.each_key import for_nothing
 
     try:
         settings = load_settings(asked.config)

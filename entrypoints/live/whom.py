@@ -1,11 +1,10 @@
 """Who is asked: what the settings name, what is there unasked and has its key, and the embedded model."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
 import attrs
-import httpx
 
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
@@ -17,27 +16,15 @@ from domain.model.errors import ChatError
 from domain.services.absent import Absent
 from entrypoints.compose import local_config
 from entrypoints.credentials import KeyMissing, keys
-from entrypoints.live.asking import Asking, Unproved, ask_http, say_unproved, spend_a_token
+from entrypoints.live.asking import Asking
+from entrypoints.live.each_key import Proof, ask_with_each_key
 from entrypoints.live.verdict import Verdict
 from entrypoints.natives import NATIVES
 from entrypoints.settings.local import LocalSettings
 from entrypoints.settings.native import NativeSettings
 from entrypoints.settings.providers import ProviderSettings, ScriptedSettings
 from entrypoints.settings.tree import Settings
-from entrypoints.ways import Way, way_to
-
-Proof = Callable[[Way, httpx.AsyncBaseTransport, float], Unproved]
-"""Says how a provider without a list of models is proved, over a transport and with a bound on connecting."""
-
-
-def for_nothing(_: Way, __: httpx.AsyncBaseTransport, ___: float) -> Unproved:
-    """Leave it unproved."""
-    return say_unproved
-
-
-def for_a_token(way: Way, transport: httpx.AsyncBaseTransport, connect_s: float) -> Unproved:
-    """Ask each model that the settings name for one token."""
-    return partial(spend_a_token, way=way, transport=transport, connect_s=connect_s)
+from entrypoints.ways import way_to
 
 
 @asynccontextmanager
@@ -61,8 +48,7 @@ async def open_askings(
                 askings[name] = partial(_answer, verdict)
             else:
                 connect_s = settings.timeouts.connect_s
-                prove = proof(way, transport, connect_s)
-                askings[name] = partial(ask_http, way, transport, connect_s, prove)
+                askings[name] = partial(ask_with_each_key, way, transport, connect_s, proof)
         yield askings
 
 

@@ -19,8 +19,9 @@ from adapters.http.transport.connection import SocketConnect
 from adapters.http.transport.opening import open_transport
 from adapters.wire.overrides import Override
 from entrypoints.live.asking import ask_all, ask_http, say_unproved, spend_a_token
+from entrypoints.live.each_key import ask_with_each_key, for_a_token, for_nothing
 from entrypoints.live.verdict import Verdict
-from entrypoints.live.whom import asked, for_nothing, open_askings
+from entrypoints.live.whom import asked, open_askings
 from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.loading import structure
 from entrypoints.settings.native import NativeSettings
@@ -105,6 +106,50 @@ async def test_a_bad_key_is_told_and_not_shown(kind: str) -> None:
     assert verdict.key == "refused (401)"
     assert "the key is refused (401)" in verdict.problem
     assert "sk-bad-key" not in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "problem"),
+    [
+        (f"{GOOD},{GOOD}-2", "accepted", ""),
+        (f"{GOOD},sk-bad-2", "1 of 2 refused", "OPENAI_API_KEY#2: the key is refused (401)"),
+        (f"sk-bad-1,{GOOD}", "1 of 2 refused", "OPENAI_API_KEY#1: the key is refused (401)"),
+        ("sk-bad,sk-bad-2", "refused (401)", "the key is refused (401)"),
+    ],
+)
+async def test_each_key_is_asked_with_and_one_that_is_refused_is_named(
+    keys: str, key: str, problem: str
+) -> None:
+    lists = Lists(model_lists.OPENAI)
+    async with serving(lists.handler) as port, open_transport() as transport:
+        way = native("openai", f"http://127.0.0.1:{port}/v1", keys)
+        verdict = await ask_with_each_key(way, transport, 5.0, for_nothing)
+    assert (verdict.key, verdict.problem.startswith(problem)) == (key, True)
+    assert verdict.good is (not problem)
+    assert "sk-" not in repr(verdict)
+    assert len(lists.asked) == 2
+    assert bool(verdict.models) is (GOOD in keys)
+
+
+async def test_what_is_wrong_whatever_the_key_is_said_once() -> None:
+    lists = Lists(model_lists.OPENAI, status="500 Internal Server Error")
+    async with serving(lists.handler) as port, open_transport() as transport:
+        way = native("openai", f"http://127.0.0.1:{port}/v1", f"{GOOD},{GOOD}-2")
+        verdict = await ask_with_each_key(way, transport, 5.0, for_nothing)
+    assert "#2" not in verdict.problem
+    assert verdict.problem
+    async with open_transport() as transport:
+        verdict = await ask_with_each_key(way, transport, 5.0, for_nothing)
+    assert verdict.address != "reached"
+
+
+async def test_a_token_is_spent_with_each_key_where_only_that_can_tell() -> None:
+    lists = Lists({})
+    async with serving(lists.handler) as port, open_transport() as transport:
+        way = native("openai", f"http://127.0.0.1:{port}/v1", f"{GOOD},{GOOD}-2")
+        verdict = await ask_with_each_key(way, transport, 5.0, for_a_token)
+    assert [each.split()[0] for each in lists.asked] == ["GET", "POST"] * 2
+    assert not verdict.good
 
 
 async def test_limits_are_read_where_they_are_told() -> None:
