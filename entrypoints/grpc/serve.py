@@ -1,5 +1,6 @@
 """The gRPC server: the service behind the transport."""
 
+import math
 from collections.abc import Callable
 
 import trio
@@ -79,6 +80,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         limits_of(settings),
         binding,
         max_connections=settings.max_connections,
+        max_connections_per_peer=settings.max_connections_per_peer or math.inf,
         budget=budget_of(settings),
         draining=draining,
         drain_grace_s=settings.drain_grace_s,

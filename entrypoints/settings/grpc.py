@@ -68,6 +68,8 @@ class GrpcSettings:
         handshake_s: Bound on a TLS handshake, and then on the client's HTTP/2 preface and settings.
         http2_engine: ``nghttp2``, ``h2``, or ``auto`` for the faster one that is there.
         max_connections: Connections at once; those above are closed as soon as they are made.
+        max_connections_per_peer: The same from one network address, or one IPv6 network (/64), so that one
+            client cannot have them all; 0: no bound of its own. Behind a proxy all come from one address.
         max_streams: Calls a client may have open at once on one connection.
         max_message_bytes: Longest message taken from a client, before and after decompression.
         max_answer_bytes: Longest message sent; a longer one fails its call with RESOURCE_EXHAUSTED.
@@ -109,6 +111,7 @@ class GrpcSettings:
     handshake_s: float = attrs.field(default=10.0, validator=gt(0))
     http2_engine: str = attrs.field(default="auto", validator=in_(("auto", "nghttp2", "h2")))
     max_connections: int = attrs.field(default=1000, validator=ge(1))
+    max_connections_per_peer: int = attrs.field(default=0, validator=ge(0))
     max_streams: int = attrs.field(default=100, validator=[ge(1), le(2**24)])
     max_message_bytes: int = attrs.field(default=4 * _MIB, validator=[ge(1024), le(2**31 - 1)])
     max_answer_bytes: int = attrs.field(default=16 * _MIB, validator=[ge(1024), le(2**31 - 1)])

@@ -1,11 +1,13 @@
 """The connections of one server, and how they leave together when it is drained."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import attrs
 import trio
 
+from domain.policy.guessing import network_of
 from entrypoints.grpc.transport.connection import Connection
 from entrypoints.grpc.transport.draining import Draining
 
@@ -20,22 +22,32 @@ class Crowd:
     _draining: Draining
     _grace_s: float
     _connections: set[Connection] = attrs.field(factory=set)
-    _arriving: int = 0
+    _present: int = 0
+    _by_network: Counter[str] = attrs.field(factory=Counter)
     _ended: int = 0
     _cutting: bool = False
 
     def __len__(self) -> int:
         """Return how many there are, those that still shake hands among them."""
-        return len(self._connections) + self._arriving
+        return self._present
+
+    def from_network_of(self, peer: str) -> int:
+        """Return how many of them come from the network of `peer`."""
+        return self._by_network[network_of(peer)]
 
     @contextmanager
-    def arriving(self) -> Iterator[None]:
-        """Have a connection counted that is not yet one."""
-        self._arriving += 1
+    def present(self, peer: str) -> Iterator[None]:
+        """Have a connection of `peer` counted inside the block, from before its handshake on."""
+        network = network_of(peer)
+        self._present += 1
+        self._by_network[network] += 1
         try:
             yield
         finally:
-            self._arriving -= 1
+            self._present -= 1
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
 
     @contextmanager
     def joined(self, connection: Connection) -> Iterator[None]:

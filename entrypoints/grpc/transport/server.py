@@ -3,6 +3,7 @@
 One connection's failure, whatever it is, never reaches another or the listener.
 """
 
+import math
 import socket
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +33,8 @@ from entrypoints.grpc.transport.listeners import (
 from entrypoints.grpc.transport.tls import PROTOCOL, Tls
 from entrypoints.grpc.transport.tls_stream import HandshakeFailed, tls_stream
 
+_UNIX = "unix:"
+
 
 @attrs.frozen
 class Server:
@@ -39,6 +42,7 @@ class Server:
 
     Attributes:
         max_connections: At once, over all addresses; those above are closed as soon as they are made.
+        max_connections_per_peer: The same from one network address, or one IPv6 network (/64).
         budget: Bytes held for all clients together.
         draining: Begun, no new connections are taken, and calls may finish.
         drain_grace_s: For that long; then they are cut.
@@ -50,6 +54,7 @@ class Server:
     limits: Limits = Limits()
     binding: Binding = Binding()
     max_connections: int = 1000
+    max_connections_per_peer: float = math.inf
     budget: Budget = attrs.field(factory=Budget)
     draining: Draining = attrs.field(factory=Draining)
     drain_grace_s: float = 30.0
@@ -102,10 +107,16 @@ class Server:
         try:
             async with stream:
                 peer = _peer(stream)
-                if peer is not None and len(crowd) < self.max_connections:
-                    await self._greeted(crowd, stream, peer)
+                if peer is not None and self._has_room(crowd, peer):
+                    with crowd.present(peer):
+                        await self._greeted(crowd, stream, peer)
         except* Exception:  # noqa: BLE001 - a bug in one connection must not end the others
             logger.exception("a connection failed")
+
+    def _has_room(self, crowd: Crowd, peer: str) -> bool:
+        # All who come over the file system are alike.
+        mine = 0 if peer == _UNIX else crowd.from_network_of(peer)
+        return len(crowd) < self.max_connections and mine < self.max_connections_per_peer
 
     async def _greeted(self, crowd: Crowd, stream: trio.SocketStream, peer: str) -> None:
         tls = None if stream.socket.family == socket.AF_UNIX else self.tls
@@ -113,10 +124,7 @@ class Server:
             await self._serve(crowd, stream, peer, None)
             return
         try:
-            with crowd.arriving():
-                secured = await tls_stream(
-                    stream, tls.context, PROTOCOL, self.limits.times.handshake_s
-                )
+            secured = await tls_stream(stream, tls.context, PROTOCOL, self.limits.times.handshake_s)
         except HandshakeFailed as error:
             logger.bind(peer=peer).debug("no TLS connection: {}", error)
             return
@@ -148,7 +156,7 @@ def _peer(stream: trio.SocketStream) -> str | None:
     """Return the client's address; None if it has left already."""
     try:
         if stream.socket.family == socket.AF_UNIX:
-            return "unix:"
+            return _UNIX
         # Small messages must leave at once; a writer that batches by itself needs no Nagle.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = stream.socket.getpeername()

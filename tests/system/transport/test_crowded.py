@@ -1,5 +1,6 @@
 """Servers that are full, hold too much, or are restarted in turn, with grpcio's own clients."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -46,6 +47,37 @@ async def test_connections_above_the_limit_are_closed_at_once(engine: str) -> No
 
         await in_thread(play)
         nursery.cancel_scope.cancel()
+
+
+async def test_one_peer_cannot_have_all_connections(engine: str) -> None:
+    server = Server(dispatcher({"Unary": echo}), engine_factory(engine), max_connections_per_peer=1)
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(server.serve, Address("127.0.0.1", 0))
+
+        def play() -> None:
+            with sync_channel(address) as one:
+                Stubs.on(one).unary(payload(b"hi"))
+                with socket.create_connection((address.host, address.port), PATIENCE_S) as two:
+                    assert two.recv(100) == b""
+                with socket.create_connection(
+                    (address.host, address.port), PATIENCE_S, ("127.0.0.2", 0)
+                ) as other:
+                    # The server's own greeting.
+                    assert len(other.recv(100)) > 0
+                Stubs.on(one).unary(payload(b"hi"))
+
+        await in_thread(play)
+        with trio.fail_after(PATIENCE_S):
+            while server.connections:  # noqa: ASYNC110 - a socket that closes tells nobody
+                await trio.sleep(0.01)
+        # Who has left makes room.
+        await in_thread(lambda: _called_once(address))
+        nursery.cancel_scope.cancel()
+
+
+def _called_once(address: Address) -> None:
+    with sync_channel(address) as channel:
+        Stubs.on(channel).unary(payload(b"hi"))
 
 
 async def test_a_server_that_holds_too_much_ends_what_would_make_it_more(engine: str) -> None:
