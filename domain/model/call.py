@@ -43,6 +43,8 @@ class Ledger:
         signed: The digest of a request of this call, once somebody wanted to know it.
         of: The call's own ledger, where this is that of one of several attempts at the same time.
         lost: Whether another of those was sooner.
+        due_s: When the caller's deadline passes, on the event loop's clock, infinite where it has none;
+            ``None``: it is the event loop's to say, at some length.
     """
 
     attempts: list[Attempt] = attrs.field(factory=list)
@@ -60,6 +62,7 @@ class Ledger:
     signed: tuple[ChatRequest, bytes] | None = attrs.field(default=None, repr=False)
     of: "Ledger | None" = attrs.field(default=None, repr=False)
     lost: bool = False
+    due_s: float | None = None
 
     @property
     def whole(self) -> "Ledger":
@@ -75,7 +78,12 @@ class Ledger:
     def apart(self) -> "Ledger":
         """Return a ledger for one of several attempts at the same time."""
         return Ledger(
-            counted=self.counted, asked=self.asked, watch=self.watch, said=self.said, of=self
+            counted=self.counted,
+            asked=self.asked,
+            watch=self.watch,
+            said=self.said,
+            of=self,
+            due_s=self.due_s,
         )
 
 

@@ -186,9 +186,9 @@ class _Answer(AsyncIterator[ChatEvent]):
             self._reading.cancel()
         elif self._lasts():
             return
-        else:
+        elif not self._finished:
             self._scope.cancel()
-        # It is cancelled, and whatever it does on its way out is time-boxed.
+        # It is finished or cancelled, and whatever it does on its way out is time-boxed.
         with anyio.CancelScope(shield=True):
             await self._over.wait()
         if self._error is not None and self._error is not fault:

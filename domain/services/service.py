@@ -9,7 +9,7 @@ from domain.model.call import ChatCall, Delivery
 from domain.model.caller import ANONYMOUS, Caller
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
 from domain.model.errors import ErrorReason, InvalidRequest, ServiceFailure
-from domain.model.events import ChatEvent
+from domain.model.events import ChatEvent, Finished
 from domain.model.model_info import ModelInfo
 from domain.model.response import ChatResponse, ResponseFold
 from domain.model.usage import UsageRecord
@@ -64,6 +64,9 @@ class Service:
         async with self.stream(call) as events:
             async for event in events:
                 fold.add(event)
+                if type(event) is Finished:
+                    # Nothing follows; to ask for it would cost a way through every layer.
+                    break
         return fold.response()
 
     async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:

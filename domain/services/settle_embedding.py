@@ -42,6 +42,7 @@ class SettledEmbedding:
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()
         await self.prices.prepare(self.provider)
+        due_s = call.ledger.due_s
         account = Account(
             request_id=call.request_id,
             caller=call.caller.name,
@@ -51,7 +52,7 @@ class SettledEmbedding:
             model=call.request.model,
             credential_alias=self.credential_alias,
             start_s=anyio.current_time(),
-            deadline_s=anyio.current_effective_deadline(),
+            deadline_s=anyio.current_effective_deadline() if due_s is None else due_s,
             prices=self.prices,
             input_tokens=partial(texts_tokens, call.request.inputs),
             operation=Operation.EMBEDDINGS,

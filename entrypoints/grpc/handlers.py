@@ -12,6 +12,7 @@ import attrs
 from domain.model.call import ChatCall, Delivery, Ledger
 from domain.model.embedding import EmbeddingCall
 from domain.model.errors import FieldViolation, InvalidRequest
+from domain.model.events import Finished
 from domain.policy.resuming import RESUME_FROM
 from domain.services.service import Service
 from entrypoints.grpc.content import Content
@@ -65,6 +66,9 @@ class LLMHandlers(LLMServiceServicer):
             heard = events if self.content is None else self.content.heard(call, events)
             async for event in heard:
                 await request.send(writer.message(event))
+                if type(event) is Finished:
+                    # Nothing follows; to ask for it would cost a way through all of the service.
+                    break
 
 
 @attrs.frozen
@@ -95,7 +99,7 @@ class EmbeddingHandlers(EmbeddingServiceServicer):
             request=embedding_request_of(input_message),
             caller=request.caller,
             request_id=request.request_id,
-            ledger=Ledger(watch=watch),
+            ledger=Ledger(watch=watch, due_s=request.scope.deadline),
             traceparent=traceparent,
             tracestate=tracestate,
         )
@@ -132,7 +136,7 @@ def _call(
         caller=context.caller,
         request_id=context.request_id,
         delivery=delivery,
-        ledger=Ledger(watch=watch),
+        ledger=Ledger(watch=watch, due_s=context.scope.deadline),
         traceparent=traceparent,
         tracestate=tracestate,
     )
