@@ -32,6 +32,7 @@ from domain.services.stage import open_stage
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.answer_store import keeping, open_response_cache
+from entrypoints.clock import loop_clock
 from entrypoints.inside import Inside
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
@@ -89,6 +90,7 @@ async def open_service(
         The block owns every connection and thread of the service. Calls end before it does; what is read on
         for the account alone has as long as a server gives to calls when it goes away.
     """
+    clock = loop_clock()
     async with AsyncExitStack() as stack:
         if account is None:
             # First, so that it is open until every record is written.
@@ -96,7 +98,7 @@ async def open_service(
             account = await stack.enter_async_context(opened)
         log = account.log
         if transport is None:
-            opened_way = open_transport(proxies=proxies_from_environment())
+            opened_way = open_transport(proxies=proxies_from_environment(), clock=clock)
             transport = await stack.enter_async_context(opened_way)
         limiter = await stack.enter_async_context(
             open_limiter(settings.limits, environment, progress, account.spending)
@@ -133,6 +135,7 @@ async def open_service(
             keeping(settings.response_cache, cache),
             Keybook(key_bounds(settings.idempotency), stage),
             book,
+            clock,
         )
         if local is not None:
             routes["local"] = (

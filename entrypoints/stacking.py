@@ -1,7 +1,8 @@
 """What stands around each provider, and what around all of them, read from the inside out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import anyio
 import attrs
 import httpx
 
@@ -76,6 +77,7 @@ class Stacker:
         keeping: How answers are kept that are given again.
         keys: What callers have asked under keys; its stage is where shared answers are played.
         book: Knows how routes do; every provider is entered with its keys.
+        clock: The event loop's, in seconds.
     """
 
     settings: Settings
@@ -88,6 +90,7 @@ class Stacker:
     keeping: Keeping
     keys: Keybook
     book: RouteBook
+    clock: Callable[[], float] = anyio.current_time
 
     def service(self, routes: Mapping[str, Route]) -> Routed:
         """Return `routes`, by provider's name, behind one model: what every call goes through once.
@@ -146,13 +149,19 @@ class Stacker:
                 transport=self.transport,
                 patience=self._patience,
                 bounds=HttpBounds(connect_s=timeouts.connect_s, whole_s=timeouts.whole_s),
+                clock=self.clock,
             )
             for alias, endpoint in way.lanes.items()
         }
         model = lanes[way.alias]
         settled = {
             alias: Settled(
-                lane, model.name, self.log, credential_alias=alias, prices=self.admission.prices
+                lane,
+                model.name,
+                self.log,
+                credential_alias=alias,
+                prices=self.admission.prices,
+                clock=self.clock,
             )
             for alias, lane in lanes.items()
         }
@@ -164,7 +173,7 @@ class Stacker:
         self.book.keys[name] = tuple(settled)
         if len(settled) == 1 and not watching(self.settings):
             return next(iter(settled.values()))
-        return Laned(name, settled, self.book)
+        return Laned(name, settled, self.book, self.clock)
 
     def _inlined(self, settled: ChatModel, way: Way) -> ChatModel:
         # Inside admission, so that nobody who is not let in makes us fetch; outside the account of attempts.

@@ -6,7 +6,7 @@ body was read to its end; no scope or task group is open across the end of the e
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
@@ -35,6 +35,7 @@ class HttpChatModel:
     Attributes:
         transport: Whoever opened it closes it.
         patience: With streams, where the call says nothing.
+        clock: The event loop's, in seconds.
     """
 
     codec: Codec
@@ -42,6 +43,7 @@ class HttpChatModel:
     transport: httpx.AsyncBaseTransport
     patience: Patience = Patience()
     bounds: HttpBounds = HttpBounds()
+    clock: Callable[[], float] = anyio.current_time
 
     @property
     def name(self) -> str:
@@ -73,7 +75,7 @@ class HttpChatModel:
         """
         wire = traced(self.codec.encode(call), call)
         patience = self.patience.of(call)
-        until_s = anyio.current_time() + patience.first_token_s
+        until_s = self.clock() + patience.first_token_s
         exchange = self._exchange()
         upstream = await exchange.opened(wire, until_s, patience)
         events = None
@@ -86,6 +88,7 @@ class HttpChatModel:
                 patience,
                 until_s,
                 _warnings(wire),
+                self.clock,
             )
             return upstream, events
         finally:
@@ -125,7 +128,7 @@ class HttpChatModel:
         return Given(ready)
 
     def _exchange(self) -> Exchange:
-        return Exchange(self.endpoint, self.transport, self.bounds)
+        return Exchange(self.endpoint, self.transport, self.bounds, self.clock)
 
     def _meaning(self, call: ChatCall) -> Meaning:
         return partial(self.codec.failure, call)

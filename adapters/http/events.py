@@ -11,7 +11,7 @@ nothing is said, where the wire tells that it has begun, is waited for as long a
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -76,6 +76,7 @@ class Events(AsyncIterator[ChatEvent]):
     _patience: Patience
     _until_s: float
     _warnings: Sequence[WarningRaised] = ()
+    _clock: Callable[[], float] = anyio.current_time
     finished: bool = False
     _content_seen: bool = False
     _alive: bool = False
@@ -137,9 +138,7 @@ class Events(AsyncIterator[ChatEvent]):
         """Begin the wait for the next sign of life."""
         self._thinks = self._decoder.thinks
         patience = self._patience
-        self._until_s = anyio.current_time() + (
-            patience.thought_s if self._thinks else patience.idle_s
-        )
+        self._until_s = self._clock() + (patience.thought_s if self._thinks else patience.idle_s)
 
     def _end(self) -> None:
         self._take(self._decoder.end())

@@ -54,11 +54,13 @@ class Exchange:
 
     Attributes:
         transport: Whoever opened it closes it.
+        clock: The event loop's, in seconds.
     """
 
     endpoint: Endpoint
     transport: httpx.AsyncBaseTransport
     bounds: HttpBounds
+    clock: Callable[[], float] = anyio.current_time
 
     async def whole(
         self, wire: WireRequest, limit_s: float, meaning: Meaning
@@ -73,7 +75,7 @@ class Exchange:
         Raises:
             ChatError: There is none.
         """
-        until_s = anyio.current_time() + limit_s
+        until_s = self.clock() + limit_s
         upstream = head = None
         try:
             with anyio.CancelScope(deadline=until_s):

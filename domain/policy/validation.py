@@ -7,6 +7,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import TypeVar
 
 from domain.model.chat import (
     ChatRequest,
@@ -27,6 +29,7 @@ MAX_STOP = 16
 MAX_NAME_BYTES = 256
 _KEY = re.compile(rf"[!-~]{{1,{MAX_NAME_BYTES}}}")
 MAX_FALLBACKS, MAX_ATTEMPTS = 8, 10
+V = TypeVar("V")
 
 
 def violations(request: ChatRequest) -> list[FieldViolation]:
@@ -101,39 +104,43 @@ def _part(part: ContentPart, path: str) -> Iterator[FieldViolation]:
 
 
 def _numbers(request: ChatRequest) -> Iterator[FieldViolation]:
-    for field, low, high, value in _RANGES:
-        number = value(request)
+    return _out_of_range(request, _RANGES)
+
+
+def _out_of_range(
+    value: V, ranges: Sequence[tuple[str, float, float, Callable[[V], float | None]]]
+) -> Iterator[FieldViolation]:
+    for field, low, high, number_of in ranges:
+        number = number_of(value)
         # Written so that NaN is out of every range.
         if number is not None and not low <= number <= high:
             upper = "" if high == math.inf else f" and at most {high:g}"
             yield FieldViolation(field, f"must be at least {low:g}{upper}, not {number:g}")
 
 
-def _cache_of(request: ChatRequest) -> ResponseCachePolicy:
-    return request.response_cache or _NO_CACHE
-
-
-_NO_CACHE = ResponseCachePolicy()
+# Read by what needs no Python: every call is checked.
 _RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]]] = (
-    ("temperature", 0, 2, lambda r: r.temperature),
-    ("top_p", 0, 1, lambda r: r.top_p),
-    ("top_k", 1, math.inf, lambda r: r.top_k),
-    ("max_tokens", 1, math.inf, lambda r: r.max_tokens),
-    ("presence_penalty", -2, 2, lambda r: r.presence_penalty),
-    ("frequency_penalty", -2, 2, lambda r: r.frequency_penalty),
+    ("temperature", 0, 2, attrgetter("temperature")),
+    ("top_p", 0, 1, attrgetter("top_p")),
+    ("top_k", 1, math.inf, attrgetter("top_k")),
+    ("max_tokens", 1, math.inf, attrgetter("max_tokens")),
+    ("presence_penalty", -2, 2, attrgetter("presence_penalty")),
+    ("frequency_penalty", -2, 2, attrgetter("frequency_penalty")),
     (
         "reasoning.budget_tokens",
         0,
         math.inf,
         lambda r: r.reasoning.budget_tokens if r.reasoning else None,
     ),
-    ("timeouts.max_queue", 0, 86_400, lambda r: r.timeouts.max_queue_s),
-    ("timeouts.first_token", 0.001, 86_400, lambda r: r.timeouts.first_token_s),
-    ("timeouts.idle", 0.001, 86_400, lambda r: r.timeouts.idle_s),
-    ("routing.hedge_after", 0, 86_400, lambda r: r.routing.hedge_after_s),
-    ("routing.max_attempts", 1, MAX_ATTEMPTS, lambda r: r.routing.max_attempts),
-    ("response_cache.ttl", 0.001, math.inf, lambda r: _cache_of(r).ttl_s),
-    ("response_cache.max_age", 0, math.inf, lambda r: _cache_of(r).max_age_s),
+    ("timeouts.max_queue", 0, 86_400, attrgetter("timeouts.max_queue_s")),
+    ("timeouts.first_token", 0.001, 86_400, attrgetter("timeouts.first_token_s")),
+    ("timeouts.idle", 0.001, 86_400, attrgetter("timeouts.idle_s")),
+    ("routing.hedge_after", 0, 86_400, attrgetter("routing.hedge_after_s")),
+    ("routing.max_attempts", 1, MAX_ATTEMPTS, attrgetter("routing.max_attempts")),
+)
+_CACHE_RANGES: Sequence[tuple[str, float, float, Callable[[ResponseCachePolicy], float | None]]] = (
+    ("response_cache.ttl", 0.001, math.inf, attrgetter("ttl_s")),
+    ("response_cache.max_age", 0, math.inf, attrgetter("max_age_s")),
 )
 
 
@@ -227,8 +234,14 @@ def _end_user(request: ChatRequest) -> Iterator[FieldViolation]:
         yield FieldViolation("end_user", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
-def _cache_scope(request: ChatRequest) -> Iterator[FieldViolation]:
-    if len(_cache_of(request).scope.encode()) > MAX_NAME_BYTES:
+def _response_cache(request: ChatRequest) -> Iterator[FieldViolation]:
+    policy = request.response_cache
+    return iter(()) if policy is None else _policy(policy)
+
+
+def _policy(policy: ResponseCachePolicy) -> Iterator[FieldViolation]:
+    yield from _out_of_range(policy, _CACHE_RANGES)
+    if len(policy.scope.encode()) > MAX_NAME_BYTES:
         yield FieldViolation("response_cache.scope", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
@@ -259,6 +272,6 @@ _RULES: Sequence[Callable[[ChatRequest], Iterator[FieldViolation]]] = (
     _reasoning,
     _labels,
     _end_user,
-    _cache_scope,
+    _response_cache,
     _idempotency_key,
 )

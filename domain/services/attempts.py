@@ -83,6 +83,7 @@ class Account:
         reported_model: The model as the provider calls it.
         served: The attempt, once it is finished.
         watch: Who watches the attempt, if anybody does.
+        clock: The event loop's, in seconds.
     """
 
     request_id: str
@@ -111,6 +112,7 @@ class Account:
     first_token_s: float | None = None
     served: Attempt | None = None
     watch: AttemptWatch | None = None
+    clock: Callable[[], float] = anyio.current_time
 
     def begin(self, upstream_status: int, upstream_request_id: str, model: str = "") -> None:
         """Take note that the provider's answer has begun, and what it calls the `model`."""
@@ -125,7 +127,7 @@ class Account:
         whole = self.ledger.whole
         left = whole.left
         outcome = AttemptOutcome.SERVED if left is None else AttemptOutcome.DRAINED
-        self.served = self._attempt(anyio.current_time(), outcome, left)
+        self.served = self._attempt(self.clock(), outcome, left)
         self.ledger.enter(self.served)
         return tuple(whole.attempts)
 
@@ -253,7 +255,7 @@ class Settlement:
         account = self.account
         attempt = account.served
         if attempt is None:
-            attempt = account.close(anyio.current_time(), exception)
+            attempt = account.close(account.clock(), exception)
         if account.watch is not None:
             account.watch.ended(account, attempt)
         if attempt is None:

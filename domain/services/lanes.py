@@ -5,7 +5,7 @@ a route that is known to be of no use now is not asked.
 """
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -31,11 +31,13 @@ class Laned:
         provider: Its configured name.
         lanes: By the key's alias, empty where no key is wanted; each settles its attempts.
         book: Knows which keys rest, and whether the route works.
+        clock: The event loop's, in seconds.
     """
 
     provider: str
     lanes: Mapping[str, ChatModel]
     book: RouteBook
+    clock: Callable[[], float] = anyio.current_time
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer by the key whose turn it is.
@@ -48,7 +50,7 @@ class Laned:
         return _Passage(
             self.lanes,
             call,
-            _Visiting(self.book, self.provider, call.request.model, call.ledger, keys),
+            _Visiting(self.book, self.provider, call.request.model, call.ledger, keys, self.clock),
         )
 
 
@@ -115,13 +117,14 @@ class _Visiting:
     _model: str
     _ledger: Ledger
     _only: tuple[str, ...] = ()
+    _clock: Callable[[], float] = anyio.current_time
     _visit: Visit | None = None
     _before: int = 0
 
     def __enter__(self) -> str:
         now_s = 0.0
         if not self._book.untroubled(self._provider, self._model):
-            now_s = anyio.current_time()
+            now_s = self._clock()
             standing = self._book.standing(self._provider, self._model, now_s, self._only)
             if standing.sure:
                 skip(self._ledger, self._provider, self._model, standing)
@@ -140,7 +143,7 @@ class _Visiting:
         attempts = self._ledger.attempts
         attempt = attempts[-1] if len(attempts) > self._before else None
         told_s = exception.retry_after_s if isinstance(exception, ChatError) else None
-        self._book.end(self._visit, anyio.current_time(), attempt, told_s)
+        self._book.end(self._visit, self._clock(), attempt, told_s)
 
 
 def skip(ledger: Ledger, provider: str, model: str, standing: Standing) -> None:

@@ -45,6 +45,7 @@ class Settled:
         log: Takes the records; whoever opened it closes it.
         prices: What attempts cost.
         wall_clock: Seconds since the Unix epoch.
+        clock: The event loop's, in seconds.
     """
 
     inner: ChatModel
@@ -53,6 +54,7 @@ class Settled:
     credential_alias: str = ""
     prices: Prices = UNPRICED
     wall_clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = anyio.current_time
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer; leaving the block writes the record.
@@ -87,12 +89,13 @@ class _Attempt(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             provider=of.provider,
             model=call.request.model,
             credential_alias=of.credential_alias,
-            start_s=anyio.current_time(),
+            start_s=of.clock(),
             deadline_s=anyio.current_effective_deadline() if due_s is None else due_s,
             prices=of.prices,
             input_tokens=partial(input_tokens, call.request),
             streamed=call.delivery is Delivery.STREAMED,
             traceparent=call.traceparent,
+            clock=of.clock,
         )
         self._settlement = settlement = Settlement(account, of.log, of.wall_clock)
         await settlement.__aenter__()
@@ -148,7 +151,7 @@ class _Observed(AsyncIterator[ChatEvent]):
         if said is not None:
             account = self._account
             if account.first_token_s is None:
-                account.first_token_s = anyio.current_time() - account.start_s
+                account.first_token_s = account.clock() - account.start_s
             text = said(event)
             account.chunks += 1
             account.arrived += len(text) if text.isascii() else quarters(text)

@@ -1,7 +1,8 @@
 """Every call has a request id: the caller's own if it is fit, else a new one. The reply carries it."""
 
+import os
+import random
 import re
-import secrets
 
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.policy.resuming import RESUME_FROM
@@ -48,4 +49,9 @@ def resume_from(metadata: Metadata) -> int | None:
 def _fit(offered: str | bytes | None) -> str:
     if isinstance(offered, str) and _FIT.fullmatch(offered):
         return offered
-    return secrets.token_hex(16)
+    return f"{_CHANCE.getrandbits(128):032x}"
+
+
+# Drawn from the system once in a process: an id is no secret, and asking each time costs a call 6 us.
+_CHANCE = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_CHANCE.seed)

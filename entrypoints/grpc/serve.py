@@ -7,6 +7,7 @@ import trio
 
 from domain.services.service import Service
 from entrypoints.addresses import AnyAddress
+from entrypoints.clock import loop_clock
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.identity import identified
@@ -62,7 +63,7 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
     authentication = Authentication(
         admission, frozenset(settings.open_services), certificate_names=_certificate_names
     )
-    watching = None if telemetry is None else Watching(telemetry)
+    watching = None if telemetry is None else Watching(telemetry, loop_clock())
     dispatcher = Dispatcher.of(
         with_reflection(services) if settings.reflection else services,
         endings(told, watching),

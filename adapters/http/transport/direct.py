@@ -8,7 +8,7 @@ know what was done with the request.
 Source: RFC 9112
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 import attrs
@@ -35,6 +35,7 @@ class DirectTransport(Asking):
 
     _connect: Connect
     _limits: Limits
+    _clock: Callable[[], float] = anyio.current_time
     opened: set[Connection] = attrs.field(factory=set)
     _pools: dict[Origin, Pool] = attrs.field(factory=dict)
 
@@ -67,7 +68,8 @@ class DirectTransport(Asking):
     async def _answer(self, origin: Origin, data: bytes, timeouts: Timeouts) -> "Answer":
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, self._connect, self._limits, self.opened)
+            pool = Pool(origin, self._connect, self._limits, self.opened, self._clock)
+            self._pools[origin] = pool
         answer = Answer(pool, await pool.acquire(timeouts), timeouts.read)
         try:
             await answer.begin(data, timeouts.write)

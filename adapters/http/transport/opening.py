@@ -3,7 +3,7 @@
 Law: leaving the block closes every connection, whatever way it is left.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
@@ -27,6 +27,7 @@ async def open_transport(
     *,
     proxies: Proxies = NO_PROXIES,
     connect: Connect | None = None,
+    clock: Callable[[], float] = anyio.current_time,
 ) -> AsyncIterator[httpx.AsyncBaseTransport]:
     """Open the way to the providers.
 
@@ -34,11 +35,12 @@ async def open_transport(
         limits: For direct connections, by origin.
         proxies: `proxies_from_environment` reads them from there.
         connect: Opens a direct connection; None: over TCP, with verified TLS for ``https``.
+        clock: The event loop's, in seconds.
 
     Resource handling:
         Leaving the block closes every connection, busy ones too.
     """
-    direct = DirectTransport(connect or SocketConnect(), limits)
+    direct = DirectTransport(connect or SocketConnect(), limits, clock)
     async with AsyncExitStack() as proxied:
         try:
             if proxies.by_scheme:

@@ -6,6 +6,7 @@ There are never more than `Limits.connections`, because a new one is opened only
 """
 
 from collections import deque
+from collections.abc import Callable
 
 import anyio
 import attrs
@@ -42,6 +43,7 @@ class Pool:
     _connect: Connect
     _limits: Limits
     opened: set[Connection]
+    _clock: Callable[[], float] = anyio.current_time
     _idle: deque[Connection] = attrs.field(factory=deque)
     _slots: anyio.Semaphore = attrs.field(
         init=False,
@@ -69,7 +71,7 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take back a connection that is fit for another exchange."""
-        connection.idle_since_s = anyio.current_time()
+        connection.idle_since_s = self._clock()
         self._idle.append(connection)
         self._slots.release()
 
@@ -99,7 +101,7 @@ class Pool:
         """Return an idle connection that is still good; None: there is none."""
         while self._idle:
             connection = self._idle.pop()
-            age_s = anyio.current_time() - connection.idle_since_s
+            age_s = self._clock() - connection.idle_since_s
             if age_s <= self._limits.idle_s and not connection.is_stale():
                 return connection
             await self._drop(connection)

@@ -12,6 +12,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from adapters.providers.chat_completions.dialect import CachePlace, Dialect
@@ -121,11 +122,11 @@ def _format(request: ChatRequest, draft: Draft) -> dict[str, Any]:
 
 
 _PARAMETERS: Sequence[tuple[str, Feature, Callable[[ChatRequest], Json]]] = (
-    ("temperature", Feature.TEMPERATURE, lambda r: r.temperature),
-    ("top_p", Feature.TOP_P, lambda r: r.top_p),
-    ("top_k", Feature.TOP_K, lambda r: r.top_k),
+    ("temperature", Feature.TEMPERATURE, attrgetter("temperature")),
+    ("top_p", Feature.TOP_P, attrgetter("top_p")),
+    ("top_k", Feature.TOP_K, attrgetter("top_k")),
     ("stop", Feature.STOP, lambda r: list(r.stop) or None),
-    ("seed", Feature.SEED, lambda r: r.seed),
-    ("presence_penalty", Feature.PENALTIES, lambda r: r.presence_penalty),
-    ("frequency_penalty", Feature.PENALTIES, lambda r: r.frequency_penalty),
+    ("seed", Feature.SEED, attrgetter("seed")),
+    ("presence_penalty", Feature.PENALTIES, attrgetter("presence_penalty")),
+    ("frequency_penalty", Feature.PENALTIES, attrgetter("frequency_penalty")),
 )

@@ -13,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -81,17 +82,55 @@ class Endings:
 
 @attrs.frozen
 class _Method:
-    signature: RPCSignature
+    """A method, and what of its signature every call needs."""
+
     function: Callable[..., object]
+    request_type: type[Message]
+    streamed_in: bool
+    one_out: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., object], signature: RPCSignature) -> "_Method":
+        cardinality = signature.cardinality
+        streamed_in, one_out = cardinality in _STREAMED_IN, cardinality in _ONE_OUT
+        return cls(function, signature.request_type, streamed_in, one_out)
+
+    async def handle(self, call: ServerCall) -> None:
+        if self.streamed_in:
+            argument: object = call.messages(self.request_type)
+        else:
+            argument = await call.receive_only(self.request_type)
+        result = self.function(argument, request=call)
+        # Asked first what is asked fast: the others are abstract.
+        if not isinstance(result, Message) and isinstance(result, Awaitable):
+            result = await result
+        if isinstance(result, Message):
+            await call.send(result)
+        elif isinstance(result, AsyncIterator):
+            await _send_all(call, result)
+        elif self.one_out:
+            raise TypeError(
+                f"{call.head.method} has one answer, and its handler returned {result!r}"
+            )
+
+
+def _within(interceptors: Sequence[Interceptor], innermost: Next) -> Next:
+    """Return `innermost` with `interceptors` around it, made once for all calls."""
+    for interceptor in reversed(interceptors):
+        innermost = partial(_through, interceptor, innermost)
+    return innermost
+
+
+def _through(interceptor: Interceptor, proceed: Next, call: ServerCall) -> Awaitable[None]:
+    return interceptor(call, proceed)
 
 
 @attrs.frozen
 class Dispatcher:
-    """All methods of a server."""
+    """All methods of a server, by service and name, each within the interceptors."""
 
-    _methods: Mapping[tuple[str, str], _Method]
-    _services: frozenset[str]
-    _interceptors: Sequence[Interceptor]
+    _methods: Mapping[tuple[str, str], Next]
+    _missing: Next
     _endings: Endings
 
     @classmethod
@@ -106,11 +145,15 @@ class Dispatcher:
         """
         services = tuple(services)
         methods = {
-            (service.name, name): _Method(bound.signature, bound.method_fn)
+            (service.name, name): _within(
+                interceptors, _Method.of(bound.method_fn, bound.signature).handle
+            )
             for service in services
             for name, bound in service.methods.items()
         }
-        return cls(methods, frozenset(s.name for s in services), tuple(interceptors), endings)
+        names = frozenset(each.name for each in services)
+        # A method that is not there is missed behind the interceptors: who may not call does not hear of it.
+        return cls(methods, _within(interceptors, partial(_unimplemented, names)), endings)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -139,7 +182,8 @@ class Dispatcher:
         try:
             # Outside the scope: what handlers raise while they are cancelled comes out of it.
             with call.scope:
-                status = await self._answered(call)
+                await self._methods.get((call.head.service, call.head.method), self._missing)(call)
+                status = OK
         except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
             status = self._endings.failed(call, _single(error))
         if call.unheard:
@@ -157,28 +201,13 @@ class Dispatcher:
             self._endings.cut(call)
             call.cancel(Ending.DRAIN)
 
-    async def _answered(self, call: ServerCall) -> CallStatus:
-        # A method that is not there is missed behind the interceptors: who may not call does not hear of it.
-        method = self._methods.get((call.head.service, call.head.method))
-        await self._intercepted(call, method, 0)
-        return OK
 
-    def _unimplemented(self, call: ServerCall) -> RpcFailedError:
-        head = call.head
-        what = f"unknown service {head.service!r}"
-        if head.service in self._services:
-            what = f"service {head.service!r} has no method {head.method!r}"
-        return RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
-
-    async def _intercepted(self, call: ServerCall, method: _Method | None, depth: int) -> None:
-        if depth == len(self._interceptors):
-            if method is None:
-                raise self._unimplemented(call)
-            await _handle(call, method)
-        else:
-            await self._interceptors[depth](
-                call, lambda inner: self._intercepted(inner, method, depth + 1)
-            )
+def _unimplemented(services: frozenset[str], call: ServerCall) -> Awaitable[None]:
+    head = call.head
+    what = f"unknown service {head.service!r}"
+    if head.service in services:
+        what = f"service {head.service!r} has no method {head.method!r}"
+    raise RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
 
 
 def _single(error: Exception) -> Exception:
@@ -187,24 +216,6 @@ def _single(error: Exception) -> Exception:
             raise error
     except Exception as single:  # noqa: BLE001 - it is the one that was given
         return single
-
-
-async def _handle(call: ServerCall, method: _Method) -> None:
-    signature = method.signature
-    if signature.cardinality in _STREAMED_IN:
-        argument: object = call.messages(signature.request_type)
-    else:
-        argument = await call.receive_only(signature.request_type)
-    result = method.function(argument, request=call)
-    # Asked first what is asked fast: the others are abstract.
-    if not isinstance(result, Message) and isinstance(result, Awaitable):
-        result = await result
-    if isinstance(result, Message):
-        await call.send(result)
-    elif isinstance(result, AsyncIterator):
-        await _send_all(call, result)
-    elif signature.cardinality in _ONE_OUT:
-        raise TypeError(f"{call.head.method} has one answer, and its handler returned {result!r}")
 
 
 async def _send_all(call: ServerCall, messages: AsyncIterator[Message]) -> None:

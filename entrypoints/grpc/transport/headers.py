@@ -220,12 +220,18 @@ def status_trailers(
         message: For people; percent-encoded on the wire.
         details: A serialised google.rpc.Status, or empty.
     """
-    fields = [(b"grpc-status", b"%d" % code.value)]
+    fields = [_STATUSES[code]]
     if message:
         fields.append((b"grpc-message", _percent_encoded(message)))
     if details:
         fields.append((b"grpc-status-details-bin", base64.b64encode(details).rstrip(b"=")))
     return fields
+
+
+# Written once: the value of an enum's member costs more than its field.
+_STATUSES: Mapping[StatusCode, tuple[bytes, bytes]] = {
+    code: (b"grpc-status", b"%d" % code.value) for code in StatusCode
+}
 
 
 def _percent_encoded(message: str) -> bytes:
