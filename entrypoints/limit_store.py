@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+import trio
+
 from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from adapters.storage.redis_limiter.address import RedisAddress
 from adapters.storage.refusing_limiter import RefusingLimiter
@@ -40,7 +42,9 @@ async def open_limiter(
         LimitsUnusable: Nothing says where Redis is, or there is nothing to speak to it with. That it does not
             answer is no failure: it may come.
     """
-    local = MemoryLimiter(spending, max_waiting=settings.max_waiting)
+    local = MemoryLimiter(
+        spending, max_waiting=settings.max_waiting, steady_clock=trio.current_time
+    )
     if settings.store == "memory":
         yield local
         return

@@ -7,8 +7,24 @@ from typing import Protocol
 from domain.policy.limits import Limit, Need, Reservation
 
 
+class Hold(Protocol):
+    """What a call holds of its limits, until it is settled; whoever was given it settles it once."""
+
+    async def settle(self, used: Need, /) -> None:
+        """Put `used` in the place of what was reserved; done for sure, also where the call is cancelled."""
+        ...
+
+
 class Limiter(Protocol):
     """Keeps the books of all limits."""
+
+    def at_once(self, limits: Sequence[Limit], need: Need, /) -> Hold | None:
+        """Take what a call with `need` may take of all `limits`; or nothing, where that is not plainly right.
+
+        This is the way of a call that need not wait, nor be asked for anywhere: the cheap one. ``None``: ask
+        `reserved`, which may wait, and says why not.
+        """
+        ...
 
     def reserved(
         self, limits: Sequence[Limit], need: Need, wait_s: float, /

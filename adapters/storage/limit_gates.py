@@ -7,7 +7,7 @@ moves on to another, so that it is never behind a call that came later.
 import math
 from bisect import insort
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Protocol, TypeAlias
 
 import anyio
 import attrs
@@ -53,18 +53,33 @@ Sized: TypeAlias = tuple[Gate, int]
 """A gate, and the size that its limit has for a call."""
 
 
-class Held(NamedTuple):
-    """What a call holds.
+@attrs.define(eq=False)
+class Held:
+    """What a call holds; see `ports.limiter.Hold`.
 
     Attributes:
         gates: Each with the size of its limit.
-        amounts: What it holds of each.
-        since: When it was taken.
+        amounts: What it holds of each, in the same order.
+        since_us: When it was taken, by the steady clock.
+        books: Where it is given back.
     """
 
     gates: Sequence[Sized]
     amounts: Sequence[int]
-    since: Moment
+    since_us: int
+    books: "Books"
+
+    async def settle(self, used: Need, /) -> None:
+        """Put `used` in its place."""
+        self.books.give_back(self, used)
+
+
+class Books(Protocol):
+    """Takes back what is held."""
+
+    def give_back(self, held: Held, used: Need, /) -> None:
+        """Put `used` in place of what is `held`, and let in whom that makes room for."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -111,7 +126,7 @@ class Waiter:
     called: anyio.Event = attrs.field(factory=anyio.Event)
 
 
-def at_once(gates: Sequence[Sized], need: Need, now: Moment) -> Held | None:
+def at_once(gates: Sequence[Sized], need: Need, now: Moment, books: Books) -> Held | None:
     """Reserve what `need` is of all `gates`; or nothing, where that is not plainly right.
 
     This is the whole way of a call that need not wait, so it makes nothing that only waiting needs.
@@ -124,15 +139,15 @@ def at_once(gates: Sequence[Sized], need: Need, now: Moment) -> Held | None:
         if not gate.seeded or gate.line or gate.meter.wait_us(most, amount, now):
             return None
         amounts.append(amount)
-    return reserved(gates, amounts, now)
+    return reserved(gates, amounts, now, books)
 
 
-def reserved(gates: Sequence[Sized], amounts: Sequence[int], now: Moment) -> Held:
+def reserved(gates: Sequence[Sized], amounts: Sequence[int], now: Moment, books: Books) -> Held:
     """Reserve `amounts` of `gates`, whether or not they fit."""
     for (gate, most), amount in zip(gates, amounts, strict=True):
         gate.held += 1
         gate.meter.take(most, amount, now)
-    return Held(gates, amounts, now)
+    return Held(gates, amounts, now.steady_us, books)
 
 
 def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | None:
@@ -146,10 +161,10 @@ def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | No
     return None
 
 
-def take(claims: Sequence[Claim], now: Moment) -> Held:
+def take(claims: Sequence[Claim], now: Moment, books: Books) -> Held:
     """Reserve all of `claims`."""
     gates = [(claim.gate, claim.limit.most) for claim in claims]
-    return reserved(gates, [claim.amount for claim in claims], now)
+    return reserved(gates, [claim.amount for claim in claims], now, books)
 
 
 def worth_waiting(claims: Sequence[Claim], wait_s: float, now: Moment) -> bool:

@@ -72,11 +72,13 @@ class MemoryLimiter:
         spending: Tells what was spent before this process began.
         max_waiting: Calls that may wait at once; more are refused.
         wall_clock: Seconds since the Unix epoch.
+        steady_clock: The event loop's, in seconds.
     """
 
     spending: Spending = NothingSpent()
     max_waiting: int = 1_000
     wall_clock: Callable[[], float] = time.time
+    steady_clock: Callable[[], float] = anyio.current_time
     _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
     # The gates of limits, by the identity of the sequence, which is kept beside them.
     _plans: dict[int, tuple[Sequence[Limit], Sequence[Sized]]] = attrs.field(factory=dict)
@@ -89,9 +91,9 @@ class MemoryLimiter:
         """Hold what a call with `need` may take of all `limits`; see `ports.limiter.Limiter`."""
         return _Holding(self, limits, need, wait_s)
 
-    def at_once(self, limits: Sequence[Limit], need: Need) -> Held | None:
+    def at_once(self, limits: Sequence[Limit], need: Need, /) -> Held | None:
         """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
-        return at_once(self._gates_of(limits), need, self._now())
+        return at_once(self._gates_of(limits), need, self._now(), self)
 
     async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Held:
         """Take all that `reservation` needs of `limits`, or raise."""
@@ -106,7 +108,7 @@ class MemoryLimiter:
         number = next(self._numbers)
         short = first_short(claims, number, now)
         if short is None:
-            return take(claims, now)
+            return take(claims, now, self)
         began_s = anyio.current_time()
         held = await self._waited(Waiter(number, claims, short), wait_s, now)
         reservation.queued_s = anyio.current_time() - began_s
@@ -133,7 +135,8 @@ class MemoryLimiter:
         now = self._now()
         if held is None:
             raise refused(claims, waiter.stands, now)
-        return held._replace(since=now)
+        held.since_us = now.steady_us
+        return held
 
     async def _called(self, waiter: Waiter, until_us: int) -> Held | None:
         """Wait until `waiter` is let in; return what it holds, if it was in time."""
@@ -163,7 +166,8 @@ class MemoryLimiter:
 
     def _withdraw(self, waiter: Waiter) -> None:
         if waiter.held is not None:
-            self.give_back(waiter.held._replace(since=self._now()), NOTHING)
+            waiter.held.since_us = self._now().steady_us
+            self.give_back(waiter.held, NOTHING)
         else:
             waiter.stands.gate.leave(waiter)
             self._serve(waiter.stands.gate)
@@ -181,15 +185,15 @@ class MemoryLimiter:
                 return
             gate.leave(first)
             if short is None:
-                first.held = take(first.claims, now)
+                first.held = take(first.claims, now, self)
             else:
                 short.gate.join(first, short)
             first.called.set()
 
-    def give_back(self, held: Held, used: Need) -> None:
+    def give_back(self, held: Held, used: Need, /) -> None:
         """Put `used` in place of what is `held`, and let in whom that makes room for."""
         now = self._now()
-        held_us = now.steady_us - held.since.steady_us
+        held_us = now.steady_us - held.since_us
         waited_for = False
         for (gate, most), amount_held in zip(held.gates, held.amounts, strict=True):
             gate.held -= 1
@@ -204,7 +208,7 @@ class MemoryLimiter:
     # --- the books ----------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
-        return Moment(int(anyio.current_time() * 1e6), self.wall_clock())
+        return Moment(int(self.steady_clock() * 1e6), self.wall_clock())
 
     def _gates_of(self, limits: Sequence[Limit]) -> Sequence[Sized]:
         # The same caller and model come with the same sequence again and again.

@@ -21,6 +21,9 @@ class RefusingLimiter:
     why: str
     retry_after_s: float
 
+    def at_once(self, limits: Sequence[Limit], need: Need, /) -> None:
+        """Let nobody in."""
+
     def reserved(
         self, limits: Sequence[Limit], need: Need, wait_s: float, /
     ) -> AbstractAsyncContextManager[Reservation]:

@@ -8,7 +8,7 @@ import attrs
 from domain.model.caller import Caller
 from domain.model.chat import ChatRequest
 from domain.model.model_info import ModelInfo
-from domain.model.usage import Attempt, Usage
+from domain.model.usage import Attempt
 from domain.policy.limits import Limit, LimitKind, Need, limits_of
 from domain.policy.token_estimate import input_tokens
 
@@ -74,8 +74,8 @@ def bound(
     request: ChatRequest,
     info: Callable[[str], ModelInfo | None],
     assumed_output_tokens: int | None,
-) -> Usage:
-    """Return the most that `request` may use, as far as that is known.
+) -> tuple[int, int]:
+    """Return the most tokens that `request` may use, as far as that is known: input and output.
 
     Args:
         request: What is asked.
@@ -87,7 +87,7 @@ def bound(
     if output is None:
         longest = _longest(info(request.model))
         output = min(filter(None, (assumed_output_tokens, longest)), default=UNKNOWN_OUTPUT_TOKENS)
-    return Usage(input_tokens=input_tokens(request), output_tokens=output)
+    return input_tokens(request), output
 
 
 def _longest(info: ModelInfo | None) -> int | None:
@@ -98,11 +98,8 @@ def used(attempts: Sequence[Attempt]) -> Need:
     """Return what `attempts` used up."""
     tokens = nano_usd = 0
     for each in attempts:
-        tokens += tokens_of(each.usage)
-        nano_usd += each.usage.cost_nano_usd or 0
+        usage = each.usage
+        # What nobody reported is none.
+        tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        nano_usd += usage.cost_nano_usd or 0
     return Need(tokens, nano_usd)
-
-
-def tokens_of(usage: Usage) -> int:
-    """Return all tokens of `usage`; what nobody reported is none."""
-    return (usage.input_tokens or 0) + (usage.output_tokens or 0)

@@ -84,7 +84,9 @@ class RateMeter:
         reserved = self._reserved + amount
         if reserved > most:
             return math.inf
-        debt = self._drained(most, now) + reserved * MINUTE_US
+        if now.steady_us > self._at_us:
+            self._drained(most, now)
+        debt = self._debt + reserved * MINUTE_US
         return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:

@@ -4,10 +4,10 @@ What a call may need is reserved before the provider is asked, and settled to wh
 after its record is written, before control returns.
 """
 
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
+from typing import TypeAlias
 
 import attrs
 
@@ -16,25 +16,15 @@ from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
 from domain.model.usage import Usage
-from domain.policy.admission import LimitTable, bound, tokens_of, uncounted, used
+from domain.policy.admission import LimitTable, bound, uncounted, used
 from domain.policy.limits import BUDGETS, Limit, Need, Reservation
 from ports.chat_model import ChatModel
-from ports.limiter import Limiter
+from ports.limiter import Hold, Limiter
 from ports.prices import Prices
 from ports.provider import Provider
 
-
-@attrs.frozen
-class Wanted:
-    """What is asked for.
-
-    Attributes:
-        most: What it may use, as far as that is known.
-    """
-
-    provider: str
-    model: str
-    most: Usage
+Wanted: TypeAlias = tuple[str, str, tuple[int, int]]
+"""Provider, model, and the most input and output tokens that a call may use, as far as that is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,10 +50,10 @@ class Admission:
         """Return the limits of a call; empty: it may come in as it is."""
         return self.table.of(caller, provider, model)
 
-    def within(
+    async def let_in(
         self, limits: Sequence[Limit], wanted: Wanted, ledger: Ledger, max_queue_s: float | None
-    ) -> AbstractAsyncContextManager[None]:
-        """Hold what a call may need of `limits` while the block runs; then charge what `ledger` says.
+    ) -> Hold:
+        """Take what a call may need of `limits`; whoever calls gives it back.
 
         Args:
             limits: At least one.
@@ -72,25 +62,41 @@ class Admission:
             max_queue_s: Longest wait; ``None`` is the configured one.
 
         Raises:
-            LimitExceeded: A limit was reached; says which, and when to try again.
+            LimitExceeded: A limit was reached, says which, and when to try again; or the caller has a
+                budget, and the model no price.
         """
-        return _Within(self, limits, wanted, ledger, max_queue_s)
+        watch = ledger.watch
+        try:
+            need = await self._need(limits, wanted)
+            hold = self.limiter.at_once(limits, need)
+            if hold is None:
+                wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
+                hold = waited = _Waited(self.limiter.reserved(limits, need, wait_s))
+                queued_s = await waited.enter()
+                ledger.queued_s += queued_s
+            else:
+                queued_s = 0.0
+        except LimitExceeded as error:
+            if watch is not None:
+                watch.refused(error.reason)
+            raise
+        ledger.counted = True
+        if watch is not None:
+            watch.admitted(queued_s)
+        return hold
 
-    async def need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
-        """Return what a call may need of `limits`.
-
-        Raises:
-            LimitExceeded: It has a budget, and no price.
-        """
-        tokens = tokens_of(wanted.most)
+    async def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
+        provider, model, (input_tokens, output_tokens) = wanted
+        tokens = input_tokens + output_tokens
         budget = _budget(limits)
         if budget is None:
-            return Need(tokens=tokens)
-        await self.prices.prepare(wanted.provider)
-        cost = self.prices.cost(wanted.provider, wanted.model, wanted.most)
+            return Need(tokens)
+        await self.prices.prepare(provider)
+        most = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        cost = self.prices.cost(provider, model, most)
         if cost is None and not self.allow_unpriced:
-            raise _unpriced(budget, f"{wanted.provider}/{wanted.model}")
-        return Need(tokens=tokens, nano_usd=0 if cost is None else cost.nano_usd)
+            raise _unpriced(budget, f"{provider}/{model}")
+        return Need(tokens, 0 if cost is None else cost.nano_usd)
 
 
 @attrs.frozen
@@ -118,75 +124,37 @@ class Admitted:
         # A call without limits pays for none.
         if not limits:
             return self.inner.stream(call)
-        request = call.request
-        most = bound(request, self.provider.info, self.admission.assumed_output_tokens)
-        wanted = Wanted(self.provider.name, request.model, most)
-        max_queue_s = request.timeouts.max_queue_s
-        held = self.admission.within(limits, wanted, call.ledger, max_queue_s)
-        return _Answer(held, self.inner, call)
-
-
-@attrs.define(eq=False)
-class _Within(AbstractAsyncContextManager[None]):
-    """The block of a call that is let in. A class, because a generator costs each call twice as much."""
-
-    _admission: Admission
-    _limits: Sequence[Limit]
-    _wanted: Wanted
-    _ledger: Ledger
-    _max_queue_s: float | None
-    _before: int = 0
-    # Both from the moment on that the call is let in.
-    _reservation: Reservation = attrs.field(init=False)
-    _reserved: AbstractAsyncContextManager[Reservation] = attrs.field(init=False)
-
-    async def __aenter__(self) -> None:
-        admission, ledger = self._admission, self._ledger
-        wait_s = admission.max_queue_s if self._max_queue_s is None else self._max_queue_s
-        try:
-            need = await admission.need(self._limits, self._wanted)
-            reserved = admission.limiter.reserved(self._limits, need, wait_s)
-            reservation = await reserved.__aenter__()
-        except LimitExceeded as error:
-            if ledger.watch is not None:
-                ledger.watch.refused(error.reason)
-            raise
-        self._reserved, self._reservation = reserved, reservation
-        ledger.queued_s += reservation.queued_s
-        ledger.counted = True
-        if ledger.watch is not None:
-            ledger.watch.admitted(reservation.queued_s)
-        self._before = len(ledger.attempts)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        self._reservation.used = used(self._ledger.attempts[self._before :])
-        return await self._reserved.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - it shields itself
+        return _Answer(self, call, limits)
 
 
 @attrs.define(eq=False)
 class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
-    """The answer to a call that is let in."""
+    """The answer to a call that is let in. A class, because generators cost each call twice as much."""
 
-    _held: AbstractAsyncContextManager[None]
-    _inner: ChatModel
+    _of: Admitted
     _call: ChatCall
+    _limits: Sequence[Limit]
+    _before: int = 0
+    # Both from the moment on that the call is let in.
+    _hold: Hold = attrs.field(init=False)
     _stream: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] = attrs.field(init=False)
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
-        await self._held.__aenter__()
+        of, call = self._of, self._call
+        request, ledger, admission, provider = call.request, call.ledger, of.admission, of.provider
+        most = bound(request, provider.info, admission.assumed_output_tokens)
+        self._hold = await admission.let_in(
+            self._limits, (provider.name, request.model, most), ledger, request.timeouts.max_queue_s
+        )
+        self._before = len(ledger.attempts)
         opened = False
         try:
-            self._stream = self._inner.stream(self._call)
+            self._stream = of.inner.stream(call)
             events = await self._stream.__aenter__()
             opened = True
         finally:
             if not opened:
-                await self._held.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+                await self._leave()  # noqa: ASYNC102 - as `async with`
         return events
 
     async def __aexit__(
@@ -198,8 +166,28 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         try:
             return await self._stream.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - as `async with`
         finally:
-            # Settled after its record, and told of what became of it on the way.
-            await self._held.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+            # After its record.
+            await self._leave()  # noqa: ASYNC102 - as `async with`
+
+    def _leave(self) -> Awaitable[None]:
+        return self._hold.settle(used(self._call.ledger.attempts[self._before :]))
+
+
+@attrs.define(eq=False)
+class _Waited:
+    """What a limiter gave that was asked whether it has to wait; see `ports.limiter.Hold`."""
+
+    _reserved: AbstractAsyncContextManager[Reservation]
+    _reservation: Reservation = attrs.field(init=False)
+
+    async def enter(self) -> float:
+        """Wait until it is given; return for how long that was, in seconds."""
+        self._reservation = reservation = await self._reserved.__aenter__()
+        return reservation.queued_s
+
+    async def settle(self, used: Need, /) -> None:
+        self._reservation.used = used
+        await self._reserved.__aexit__(None, None, None)
 
 
 def _budget(limits: Sequence[Limit]) -> Limit | None:

@@ -3,9 +3,9 @@
 import attrs
 
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
-from domain.model.usage import Usage
+from domain.policy.admission import used
 from domain.policy.token_estimate import texts_tokens
-from domain.services.admission import Admission, Wanted
+from domain.services.admission import Admission
 from ports.embedding_model import EmbeddingModel
 
 
@@ -33,7 +33,11 @@ class AdmittedEmbedding:
         # A call without limits pays for none.
         if not limits:
             return await self.inner.embed(call)
-        most = Usage(input_tokens=texts_tokens(request.inputs), output_tokens=0)
-        wanted = Wanted(self.provider, request.model, most)
-        async with self.admission.within(limits, wanted, call.ledger, None):
+        ledger = call.ledger
+        wanted = (self.provider, request.model, (texts_tokens(request.inputs), 0))
+        hold = await self.admission.let_in(limits, wanted, ledger, None)
+        before = len(ledger.attempts)
+        try:
             return await self.inner.embed(call)
+        finally:
+            await hold.settle(used(ledger.attempts[before:]))  # noqa: ASYNC102 - it shields itself

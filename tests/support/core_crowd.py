@@ -16,7 +16,7 @@ from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, Finished
 from domain.model.model_info import Feature, ModelInfo
 from domain.model.usage import AttemptOutcome, Usage, UsageRecord
-from domain.policy.admission import LimitTable, tokens_of
+from domain.policy.admission import LimitTable
 from domain.policy.drain import DrainBounds
 from domain.policy.limits import SERVICE, Limit, LimitKind
 from domain.policy.patience import Patience
@@ -86,7 +86,12 @@ class TokenPrices:
 
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
         """Return it."""
-        return Cost(tokens_of(usage), "1")
+        return Cost(tokens(usage), "1")
+
+
+def tokens(usage: Usage) -> int:
+    """Return all of `usage`."""
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
 
 
 @attrs.define(eq=False)
@@ -251,7 +256,7 @@ class Crowd:
         starts = [at for at, number in self.started if self._plan(number).caller is caller]
         assert_rate([(at_s, 1) for at_s in starts], OURS.requests_per_minute or 0)
         mine = [
-            (at, tokens_of(each.attempt.usage))
+            (at, tokens(each.attempt.usage))
             for at, each in self.records
             if each.caller == caller.name
         ]

@@ -78,6 +78,9 @@ class RedisLimiter:
         """For how long Redis did not answer, altogether, in seconds."""
         return self.link.away_s
 
+    def at_once(self, limits: Sequence[Limit], need: Need, /) -> None:
+        """Take nothing: Redis has to be asked."""
+
     @asynccontextmanager
     async def reserved(
         self, limits: Sequence[Limit], need: Need, wait_s: float, /
