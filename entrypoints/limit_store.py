@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-import trio
 
 from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from adapters.storage.redis_limiter.address import RedisAddress
@@ -11,6 +10,7 @@ from adapters.storage.refusing_limiter import RefusingLimiter
 from domain.services.groups import single_error_unwrapped
 from entrypoints.redis_place import PlaceUnknown
 from entrypoints.redis_place import redis_place as section_place
+from entrypoints.clock import loop_clock
 from entrypoints.settings.limits import LimitSettings
 from ports.limiter import Limiter
 from ports.spending import Spending
@@ -43,7 +43,7 @@ async def open_limiter(
             answer is no failure: it may come.
     """
     local = MemoryLimiter(
-        spending, max_waiting=settings.max_waiting, steady_clock=trio.current_time
+        spending, max_waiting=settings.max_waiting, steady_clock=loop_clock()
     )
     if settings.store == "memory":
         yield local

@@ -14,7 +14,9 @@ import attrs
 
 from domain.model.errors import LimitExceeded
 from domain.policy.limits import Limit, Need, Shortage, refusal
-from domain.policy.meters import Meter, Moment
+from domain.policy.meters import BudgetMeter, Moment, RateMeter, SlotMeter, StartMeter
+
+OneMeter: TypeAlias = RateMeter | StartMeter | SlotMeter | BudgetMeter
 
 
 @attrs.define(eq=False)
@@ -25,7 +27,7 @@ class Gate:
         part: Which part of a need counts here; see `domain.policy.limits.PARTS`.
     """
 
-    meter: Meter
+    meter: OneMeter
     part: int
     line: list["Waiter"] = attrs.field(factory=list)
     # By those in the line.
@@ -54,18 +56,102 @@ Sized: TypeAlias = tuple[Gate, int]
 
 
 @attrs.define(eq=False)
+class Plan:
+    """The gates of a call's limits.
+
+    Each kind of meter has a row of its own: Python remembers at each call site which function it met there,
+    and a site that meets four pays for all of them twice.
+
+    Attributes:
+        gates: All of them, in the order of the limits.
+        starts: Each gate with its meter and the size of its limit; so are the following.
+    """
+
+    gates: Sequence[Sized]
+    starts: list[tuple[Gate, StartMeter, int]] = attrs.field(factory=list)
+    rates: list[tuple[Gate, RateMeter, int]] = attrs.field(factory=list)
+    slots: list[tuple[Gate, SlotMeter, int]] = attrs.field(factory=list)
+    budgets: list[tuple[Gate, BudgetMeter, int]] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        for gate, most in self.gates:
+            meter = gate.meter
+            if isinstance(meter, StartMeter):
+                self.starts.append((gate, meter, most))
+            elif isinstance(meter, RateMeter):
+                self.rates.append((gate, meter, most))
+            elif isinstance(meter, SlotMeter):
+                self.slots.append((gate, meter, most))
+            else:
+                self.budgets.append((gate, meter, most))
+
+    def fits(self, need: Need, now: Moment) -> bool:
+        """Return whether `need` may plainly be taken: it fits, and nobody waits.
+
+        What a call reserves of a limit is never more than it can ever hold.
+        """
+        tokens, nano_usd, calls = need
+        for gate, starts, most in self.starts:
+            if gate.line or starts.wait_us(most, calls, now):
+                return False
+        for gate, rate, most in self.rates:
+            if gate.line or rate.wait_us(most, min(most, tokens), now):
+                return False
+        for gate, slots, most in self.slots:
+            if gate.line or slots.wait_us(most, calls, now):
+                return False
+        for gate, budget, most in self.budgets:
+            if not gate.seeded or gate.line:
+                return False
+            if budget.wait_us(most, min(most, nano_usd), now):
+                return False
+        return True
+
+    def take(self, need: Need, now: Moment) -> None:
+        """Reserve `need`, whether or not it fits."""
+        tokens, nano_usd, calls = need
+        for gate, starts, most in self.starts:
+            gate.held += 1
+            starts.take(most, calls, now)
+        for gate, rate, most in self.rates:
+            gate.held += 1
+            rate.take(most, min(most, tokens), now)
+        for gate, slots, most in self.slots:
+            gate.held += 1
+            slots.take(most, calls, now)
+        for gate, budget, most in self.budgets:
+            gate.held += 1
+            budget.take(most, min(most, nano_usd), now)
+
+    def settle(self, need: Need, used: Need, held_us: int, now: Moment) -> None:
+        """Put `used` in the place of `need`, which was taken `held_us` microseconds ago."""
+        tokens, nano_usd, calls = need
+        for gate, _, _ in self.starts:
+            # They have begun.
+            gate.held -= 1
+        for gate, rate, most in self.rates:
+            gate.held -= 1
+            rate.settle(most, min(most, tokens), used.tokens, held_us, now)
+        for gate, slots, most in self.slots:
+            gate.held -= 1
+            slots.settle(most, calls, used.calls, held_us, now)
+        for gate, budget, most in self.budgets:
+            gate.held -= 1
+            budget.settle(most, min(most, nano_usd), used.nano_usd, held_us, now)
+
+
+@attrs.define(eq=False)
 class Held:
     """What a call holds; see `ports.limiter.Hold`.
 
     Attributes:
-        gates: Each with the size of its limit.
-        amounts: What it holds of each, in the same order.
+        need: What it holds of each limit.
         since_us: When it was taken, by the steady clock.
         books: Where it is given back.
     """
 
-    gates: Sequence[Sized]
-    amounts: Sequence[int]
+    plan: Plan
+    need: Need
     since_us: int
     books: "Books"
 
@@ -116,38 +202,17 @@ class Waiter:
     """A call that waits.
 
     Attributes:
+        plan: All of its gates; `claims`: what it wants of each.
         held: What it holds, once it was let in.
     """
 
     number: int
+    plan: Plan
+    need: Need
     claims: Sequence[Claim]
     stands: Claim
     held: Held | None = None
     called: anyio.Event = attrs.field(factory=anyio.Event)
-
-
-def at_once(gates: Sequence[Sized], need: Need, now: Moment, books: Books) -> Held | None:
-    """Reserve what `need` is of all `gates`; or nothing, where that is not plainly right.
-
-    This is the whole way of a call that need not wait, so it makes nothing that only waiting needs.
-    """
-    amounts: list[int] = []
-    for gate, most in gates:
-        amount = need[gate.part]
-        if amount > most:
-            amount = most
-        if not gate.seeded or gate.line or gate.meter.wait_us(most, amount, now):
-            return None
-        amounts.append(amount)
-    return reserved(gates, amounts, now, books)
-
-
-def reserved(gates: Sequence[Sized], amounts: Sequence[int], now: Moment, books: Books) -> Held:
-    """Reserve `amounts` of `gates`, whether or not they fit."""
-    for (gate, most), amount in zip(gates, amounts, strict=True):
-        gate.held += 1
-        gate.meter.take(most, amount, now)
-    return Held(gates, amounts, now.steady_us, books)
 
 
 def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | None:
@@ -159,12 +224,6 @@ def first_short(claims: Sequence[Claim], number: int, now: Moment) -> Claim | No
         if claim.gate.meter.wait_us(claim.limit.most, claim.amount, now) > 0:
             return claim
     return None
-
-
-def take(claims: Sequence[Claim], now: Moment, books: Books) -> Held:
-    """Reserve all of `claims`."""
-    gates = [(claim.gate, claim.limit.most) for claim in claims]
-    return reserved(gates, [claim.amount for claim in claims], now, books)
 
 
 def worth_waiting(claims: Sequence[Claim], wait_s: float, now: Moment) -> bool:

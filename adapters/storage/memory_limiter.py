@@ -23,12 +23,10 @@ from adapters.storage.limit_gates import (
     Claim,
     Gate,
     Held,
-    Sized,
+    Plan,
     Waiter,
-    at_once,
     first_short,
     refused,
-    take,
     worth_waiting,
 )
 from domain.policy.limits import (
@@ -81,7 +79,7 @@ class MemoryLimiter:
     steady_clock: Callable[[], float] = anyio.current_time
     _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
     # The gates of limits, by the identity of the sequence, which is kept beside them.
-    _plans: dict[int, tuple[Sequence[Limit], Sequence[Sized]]] = attrs.field(factory=dict)
+    _plans: dict[int, tuple[Sequence[Limit], Plan]] = attrs.field(factory=dict)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
     _waiting: int = 0
 
@@ -93,13 +91,16 @@ class MemoryLimiter:
 
     def at_once(self, limits: Sequence[Limit], need: Need, /) -> Held | None:
         """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
-        return at_once(self._gates_of(limits), need, self._now(), self)
+        # This is the whole way of a call that need not wait: it makes nothing that only waiting needs.
+        plan, now = self._plan_of(limits), self._now()
+        return self._taken(plan, need, now) if plan.fits(need, now) else None
 
     async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Held:
         """Take all that `reservation` needs of `limits`, or raise."""
+        plan, need = self._plan_of(limits), reservation.need
         claims = [
-            Claim(gate, limit, amount(limit, reservation.need))
-            for (gate, _), limit in zip(self._gates_of(limits), limits, strict=True)
+            Claim(gate, limit, amount(limit, need))
+            for (gate, _), limit in zip(plan.gates, limits, strict=True)
         ]
         for claim in claims:
             if not claim.gate.seeded:
@@ -108,9 +109,9 @@ class MemoryLimiter:
         number = next(self._numbers)
         short = first_short(claims, number, now)
         if short is None:
-            return take(claims, now, self)
+            return self._taken(plan, need, now)
         began_s = anyio.current_time()
-        held = await self._waited(Waiter(number, claims, short), wait_s, now)
+        held = await self._waited(Waiter(number, plan, need, claims, short), wait_s, now)
         reservation.queued_s = anyio.current_time() - began_s
         return held
 
@@ -185,41 +186,39 @@ class MemoryLimiter:
                 return
             gate.leave(first)
             if short is None:
-                first.held = take(first.claims, now, self)
+                first.held = self._taken(first.plan, first.need, now)
             else:
                 short.gate.join(first, short)
             first.called.set()
 
     def give_back(self, held: Held, used: Need, /) -> None:
         """Put `used` in place of what is `held`, and let in whom that makes room for."""
-        now = self._now()
-        held_us = now.steady_us - held.since_us
-        waited_for = False
-        for (gate, most), amount_held in zip(held.gates, held.amounts, strict=True):
-            gate.held -= 1
-            gate.meter.settle(most, amount_held, used[gate.part], held_us, now)
-            if gate.line:
-                waited_for = True
-        if waited_for:
+        now, plan = self._now(), held.plan
+        plan.settle(held.need, used, now.steady_us - held.since_us, now)
+        if self._waiting:
             # Not before all of it is back.
-            for gate, _ in held.gates:
+            for gate, _ in plan.gates:
                 self._serve(gate)
+
+    def _taken(self, plan: Plan, need: Need, now: Moment) -> Held:
+        plan.take(need, now)
+        return Held(plan, need, now.steady_us, self)
 
     # --- the books ----------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
         return Moment(int(self.steady_clock() * 1e6), self.wall_clock())
 
-    def _gates_of(self, limits: Sequence[Limit]) -> Sequence[Sized]:
+    def _plan_of(self, limits: Sequence[Limit]) -> Plan:
         # The same caller and model come with the same sequence again and again.
         known = self._plans.get(id(limits))
         if known is not None and known[0] is limits:
             return known[1]
-        gates = [(self._gate(limit), limit.most) for limit in limits]
+        plan = Plan([(self._gate(limit), limit.most) for limit in limits])
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
-        self._plans[id(limits)] = (limits, gates)
-        return gates
+        self._plans[id(limits)] = (limits, plan)
+        return plan
 
     def _gate(self, limit: Limit) -> Gate:
         key = (limit.subject, limit.kind)

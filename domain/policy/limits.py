@@ -12,7 +12,7 @@ import attrs
 
 from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
-from domain.policy.meters import BudgetMeter, Meter, RateMeter, SlotMeter, StartMeter
+from domain.policy.meters import BudgetMeter, RateMeter, SlotMeter, StartMeter
 from domain.policy.periods import DAY, MONTH
 
 SERVICE = "service"
@@ -97,7 +97,7 @@ PARTS: Mapping[LimitKind, int] = {
 }
 """Which part of a `Need` counts."""
 
-METERS: Mapping[LimitKind, Callable[[], Meter]] = {
+METERS: Mapping[LimitKind, Callable[[], RateMeter | SlotMeter | BudgetMeter]] = {
     LimitKind.REQUESTS_PER_MINUTE: StartMeter,
     LimitKind.TOKENS_PER_MINUTE: RateMeter,
     LimitKind.PARALLEL_CALLS: SlotMeter,

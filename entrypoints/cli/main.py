@@ -23,7 +23,7 @@ from entrypoints.cli.endings import (
 )
 from entrypoints.settings.log_levels import LEVELS
 
-_COLLECTION = (10_000, 20, 50)
+COLLECTION = (10_000, 20, 50)
 """When the garbage collector looks: seldom, for all that a served call makes dies without it, and only what a
 failed one leaves does not. With Python's own 700, 10, 10, which suit small programs, it took an eighth of a
 call."""
@@ -75,7 +75,7 @@ def log_level(otherwise: str = "INFO") -> str:
 
 
 def _command(arguments: Sequence[str] | None) -> int:
-    gc.set_threshold(*_COLLECTION)
+    gc.set_threshold(*COLLECTION)
     # Where a command sets up no log: loguru's own would show the values of variables in tracebacks.
     os.environ.setdefault("LOGURU_DIAGNOSE", "0")
     asked = parser().parse_args(arguments)
