@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-
 from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from adapters.storage.redis_limiter.address import RedisAddress
 from adapters.storage.refusing_limiter import RefusingLimiter
 from domain.services.groups import single_error_unwrapped
+from entrypoints.clock import loop_clock
 from entrypoints.redis_place import PlaceUnknown
 from entrypoints.redis_place import redis_place as section_place
-from entrypoints.clock import loop_clock
 from entrypoints.settings.limits import LimitSettings
 from ports.limiter import Limiter
 from ports.spending import Spending
@@ -42,9 +41,7 @@ async def open_limiter(
         LimitsUnusable: Nothing says where Redis is, or there is nothing to speak to it with. That it does not
             answer is no failure: it may come.
     """
-    local = MemoryLimiter(
-        spending, max_waiting=settings.max_waiting, steady_clock=loop_clock()
-    )
+    local = MemoryLimiter(spending, max_waiting=settings.max_waiting, steady_clock=loop_clock())
     if settings.store == "memory":
         yield local
         return
