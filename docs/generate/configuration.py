@@ -186,7 +186,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return f"{value:_}" if abs(value) >= 10_000 else str(value)
+        return f"{value:_}" if abs(value) >= 100_000 else str(value)
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str):

@@ -20,10 +20,10 @@ path), `QuotaFailure` (which limit) and `FailureUsage` (what was spent, and ever
 a chance.
 """
 _BLAME = {
-    "CALLER": "the caller",
-    "POLICY": "our limits",
-    "PROVIDER": "the provider",
-    "SERVICE": "the service",
+    "CALLER": "the caller is at fault",
+    "POLICY": "a rule of the operator stands against it",
+    "PROVIDER": "the provider is at fault, or what leads there",
+    "SERVICE": "the service itself is",
 }
 _TRIES = {
     Remedy.AGAIN: "again, or elsewhere",
@@ -135,25 +135,28 @@ WHAT: Mapping[ErrorReason, tuple[str, str]] = {
 
 def page() -> str:
     """Return the reference of the failures."""
+    return "\n\n".join([_HEAD, *(_part(prefix, whose) for prefix, whose in _BLAME.items())])
+
+
+def _part(prefix: str, whose: str) -> str:
     rows = [
         (
             code(reason.name),
             str(reason.value),
             code(CODES[reason].name),
-            _BLAME[reason.name.partition("_")[0]],
             "yes" if reason in RETRYABLE else "no",
             _TRIES[REMEDIES.get(reason, Remedy.NOTHING)],
             cell(" ".join(WHAT[reason])),
         )
         for reason in ErrorReason
+        if reason.name.startswith(prefix)
     ]
     head = (
         "Reason",
         "Number",
         "Status",
-        "Whose",
         "May succeed later",
         "The service tries",
-        "Meaning and remedy",
+        "Meaning, remedy",
     )
-    return _HEAD + "\n" + table(head, rows)
+    return f"## {prefix}: {whose}\n\n{table(head, rows)}"

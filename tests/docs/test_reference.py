@@ -52,7 +52,7 @@ def test_facts_of_models_and_options_of_providers_have_a_meaning(told: Mapping[s
 @pytest.mark.parametrize(
     ("section", "name", "shown"),
     [
-        ("grpc", "port", ("whole number", "", "`50_051`")),
+        ("grpc", "port", ("whole number", "", "`50051`")),
         ("grpc", "handshake_s", ("number", "seconds", "`10`")),
         ("retry", "budget_ratio", ("number", "share, 1 is all", "`0.2`")),
         ("callers.NAME", "budget_usd_per_day", ("number", "US dollars a day", "unset")),
@@ -70,7 +70,7 @@ def test_a_row_says_type_unit_and_default(
 
 def test_bounds_are_said_as_the_validators_have_them(told: Mapping[str, str]) -> None:
     page = told["reference/configuration.md"]
-    assert "(at least 0, at most 65_535)" in page
+    assert "(at least 0, at most 65535)" in page
     assert '(one of "batched", "strict")' in page
 
 
@@ -144,7 +144,7 @@ def test_every_reason_has_a_meaning_and_a_row() -> None:
     page = errors.page()
     for reason in ErrorReason:
         assert f"| `{reason.name}` | {reason.value} |" in page
-    assert "`RESOURCE_EXHAUSTED` | our limits | yes | elsewhere |" in page
+    assert "| `POLICY_RATE_LIMITED` | 22 | `RESOURCE_EXHAUSTED` | yes | elsewhere |" in page
 
 
 def test_every_metric_has_its_row() -> None:
