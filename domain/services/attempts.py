@@ -80,7 +80,8 @@ class Account:
         operation: What is asked for; `streamed`: whether the answer comes in chunks.
         traceparent: What the provider is told of the trace it is part of.
         arrived: What has arrived of the answer, in quarters of a token; `chunks`: in how many pieces.
-        reported_model: The model as the provider calls it.
+        reported_model: The model as the provider calls it; `response_id`: what it calls its answer.
+        finish_reason: Why the model stopped, in the provider's word.
         served: The attempt, once it is finished.
         watch: Who watches the attempt, if anybody does.
         clock: The event loop's, in seconds.
@@ -103,6 +104,8 @@ class Account:
     arrived: int = 0
     chunks: int = 0
     reported_model: str = ""
+    response_id: str = ""
+    finish_reason: str = ""
     entered: bool = False
     begun: bool = False
     raised: ChatError | None = None

@@ -169,6 +169,7 @@ def _traced(call: ChatCall, account: Account) -> ChatCall:
 
 def _started(account: Account, event: Started) -> ChatEvent:
     account.begin(event.upstream_status, event.upstream_request_id, event.model)
+    account.response_id = event.id
     return event
 
 
@@ -178,6 +179,7 @@ def _usage(account: Account, event: UsageReported) -> ChatEvent:
 
 
 def _finished(account: Account, event: Finished) -> ChatEvent:
+    account.finish_reason = event.native_reason or event.reason.value
     attempts = account.serve(event.usage)
     # Not evolved, which costs a call three times as much.
     return Finished(

@@ -127,6 +127,8 @@ def test_a_call_is_one_trace_with_its_attempts_as_children(tmp_path: Path) -> No
     assert asked["gen_ai.operation.name"] == "chat"
     assert asked["gen_ai.provider.name"] == "there"
     assert (asked["gen_ai.request.model"], asked["gen_ai.response.model"]) == ("gpt", "gpt-there")
+    assert asked["gen_ai.response.id"] == "chatcmpl-1"
+    assert list(asked["gen_ai.response.finish_reasons"]) == ["stop"]
     assert (asked["gen_ai.request.temperature"], asked["gen_ai.request.max_tokens"]) == (0.5, 9)
     assert (asked["gen_ai.usage.input_tokens"], asked["gen_ai.usage.output_tokens"]) == (7, 3)
     assert (asked["server.address"], asked["llmservice.outcome"]) == ("127.0.0.1", "served")

@@ -97,11 +97,14 @@ def of_request(
     return found
 
 
-def of_attempt(attempt: Attempt, reported_model: str) -> Attributes:
+def of_attempt(live: LiveAttempt, attempt: Attempt) -> Attributes:
     """Return what is known of an attempt once it is over."""
     usage = attempt.usage
     known: Mapping[str, Value | None] = {
-        "gen_ai.response.model": reported_model or None,
+        "gen_ai.response.id": live.response_id or None,
+        "gen_ai.response.model": live.reported_model or None,
+        # One for each answer that was asked for, which is one.
+        "gen_ai.response.finish_reasons": (live.finish_reason,) if live.finish_reason else None,
         "llmservice.upstream_request_id": attempt.upstream_request_id or None,
         "gen_ai.response.time_to_first_chunk": attempt.first_token_s,
         "gen_ai.usage.input_tokens": usage.input_tokens,

@@ -152,7 +152,7 @@ class _AttemptTrace:
         if attempt.first_token_s is not None:
             at_ns = self._begun_ns + round(attempt.first_token_s * 1e9)
             span.add_event("first_token", None, at_ns)
-        span.set_attributes(of_attempt(attempt, live.reported_model))
+        span.set_attributes(of_attempt(live, attempt))
         if attempt.error_reason is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error_reason.name))
         span.end(self._traces.clock_ns())

@@ -77,7 +77,7 @@ class Live:
         self.start_s = 100.0
         self.first_token_s: float | None = None
         self.arrived = self.chunks = 0
-        self.reported_model = self.traceparent = ""
+        self.reported_model = self.traceparent = self.response_id = self.finish_reason = ""
 
 
 # ------------------------------------------------------------------ percentiles

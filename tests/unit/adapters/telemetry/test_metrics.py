@@ -53,6 +53,8 @@ class Live:
     first_token_s: float | None = None
     start_s: float = 0.0
     reported_model: str = ""
+    response_id: str = ""
+    finish_reason: str = ""
     traceparent: str = ""
     request_id: str = "call-1"
 

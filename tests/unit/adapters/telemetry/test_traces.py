@@ -65,6 +65,8 @@ class Live:
     arrived: int = 0
     chunks: int = 0
     reported_model: str = "gemini-9-001"
+    response_id: str = "answer-1"
+    finish_reason: str = "STOP"
     traceparent: str = ""
 
 
@@ -246,7 +248,9 @@ def test_an_attempt_is_told_in_the_words_of_the_conventions() -> None:
         "gen_ai.output.type": "json",
         "server.address": "g.example",
         "server.port": 443,
+        "gen_ai.response.id": "answer-1",
         "gen_ai.response.model": "gemini-9-001",
+        "gen_ai.response.finish_reasons": ("STOP",),
         "llmservice.upstream_request_id": "up-1",
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 3,
