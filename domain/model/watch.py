@@ -39,7 +39,7 @@ class LiveAttempt(Protocol):
         chunks: In how many pieces.
         reported_model: The model as the provider calls it; empty: it has not said.
         response_id: What the provider calls its answer; empty: it has not said.
-        finish_reason: Why the model stopped, in the provider's word, or ours where it has none; empty: it has not.
+        finish_reason: Why the model stopped: the provider's word, else ours; empty: it has not.
         traceparent: What the provider is told of the trace it is part of (W3C); empty: nothing. Whoever keeps
             traces puts the attempt's own here.
     """

@@ -1,7 +1,11 @@
 """Hypercorn's connections behind our own listeners: it speaks HTTP, we say who comes in and when all is over.
 
-Its `serve` knows no bound on connections, and its own listeners fail with a traceback: so only its handling
-of a connection is used. It is imported here, and nobody imports this before there is something to serve.
+Laws: connections are bounded, and those that come find room all the same: the one that has been there for
+longest makes it, for whoever holds many must not keep out those who ask whether the server is well.
+
+Hypercorn's `serve` knows no bound on connections, and its own listeners fail with a traceback: so only its
+handling of a connection is used. It is imported here, and nobody imports this before there is something to
+serve.
 """
 
 import logging
@@ -25,6 +29,8 @@ from entrypoints.settings.http import HttpSettings
 _GOODBYE_S = 1.0
 """For answers that are on their way when the end has come."""
 _HEADER_BYTES = 16 * 1024
+SAFE_S = 1.0
+"""A connection that is younger does not make room for another."""
 
 
 @attrs.define(eq=False)
@@ -34,12 +40,11 @@ class HttpServer:
     Attributes:
         app: Written for ASGI.
         settings: Bounds.
-        connections: How many there are.
     """
 
     app: ASGIApp
     settings: HttpSettings
-    connections: int = 0
+    _since_s: dict[trio.CancelScope, float] = attrs.field(factory=dict)
     _context: WorkerContext = attrs.field(factory=lambda: WorkerContext(None))
     _config: Config = attrs.field(init=False)
 
@@ -66,13 +71,25 @@ class HttpServer:
     async def _connected(self, stream: trio.SocketStream) -> None:
         try:
             async with stream:
-                if self.connections < self.settings.max_connections:
-                    await self._served(stream)
+                with trio.CancelScope() as scope:
+                    if self._has_room():
+                        await self._served(stream, scope)
         except* Exception:  # noqa: BLE001 - a bug in one connection must not end the others
             logger.exception("a connection of the HTTP side failed")
 
-    async def _served(self, stream: trio.SocketStream) -> None:
-        self.connections += 1
+    def _has_room(self) -> bool:
+        """Return whether one more connection may be there; the oldest may have to go for it."""
+        if len(self._since_s) < self.settings.max_connections:
+            return True
+        oldest, since_s = next(iter(self._since_s.items()))
+        if trio.current_time() - since_s < SAFE_S:
+            return False
+        oldest.cancel()
+        del self._since_s[oldest]
+        return True
+
+    async def _served(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+        self._since_s[scope] = trio.current_time()
         try:
             patient = PatientStream(stream, self.settings.write_stall_s)
             # It is typed for TLS alone, and takes whatever has these methods.
@@ -80,4 +97,4 @@ class HttpServer:
             connection = TCPServer(app, self._config, self._context, state, patient)  # type: ignore[arg-type]
             await connection.run()
         finally:
-            self.connections -= 1
+            self._since_s.pop(scope, None)

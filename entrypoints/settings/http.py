@@ -16,7 +16,7 @@ class HttpSettings:
         host: Name or address to listen at; empty: all of this machine's.
         port: 0 picks a free one.
         listen: In place of host and port: any of ``HOST:PORT``, ``[V6]:PORT``, ``unix:PATH``.
-        max_connections: At once; those above are closed as soon as they are made.
+        max_connections: At once; one more takes the place of the oldest.
         idle_s: A connection without a request is closed after so long; a request has so long to come, too.
         write_stall_s: A client that does not read for so long is gone.
         metrics_open: Beyond this machine, too, whoever gets here may read the metrics: without a token of a

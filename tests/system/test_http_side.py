@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from contextlib import AsyncExitStack
 
 import attrs
 import pytest
@@ -66,7 +67,10 @@ async def test_what_is_not_there_and_what_is_not_done_are_told_apart() -> None:
         assert (head.status, head.body) == (200, b"")
 
 
-async def test_connections_above_the_bound_are_closed_and_the_others_answered() -> None:
+async def test_connections_above_the_bound_are_closed_and_the_others_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("entrypoints.http.server.SAFE_S", 3600.0)
     async with open_side(HttpSettings(port=0, max_connections=1)) as side:
         first = await trio.open_tcp_stream("127.0.0.1", side.address.port)
         async with first:
@@ -77,6 +81,32 @@ async def test_connections_above_the_bound_are_closed_and_the_others_answered() 
                 assert await second.receive_some() == b""
             await first.send_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert b"HTTP/1.1 200" in b"".join([bytes(each) async for each in first])
+
+
+async def test_who_holds_all_connections_keeps_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("entrypoints.http.server.SAFE_S", 0.0)
+    async with open_side(HttpSettings(port=0, max_connections=2)) as side, AsyncExitStack() as held:
+        streams = []
+        for _ in range(2):
+            stream = await trio.open_tcp_stream("127.0.0.1", side.address.port)
+            streams.append(await held.enter_async_context(stream))
+            await stream.send_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            await answered(stream)
+        assert (await get(side.address, "/readyz")).status == 200
+        # The oldest has made room.
+        with trio.fail_after(15):
+            assert await streams[0].receive_some() == b""
+        await streams[1].send_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        await answered(streams[1])
+
+
+async def answered(stream: trio.SocketStream) -> None:
+    """Read one answer."""
+    said = b""
+    while not said.endswith(b"ok\n"):
+        said += await stream.receive_some()
 
 
 async def test_who_says_nothing_or_says_it_drop_by_drop_is_closed() -> None:
