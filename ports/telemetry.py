@@ -77,8 +77,8 @@ class CallWatch(ServedWatch, Protocol):
 class Telemetry(Protocol):
     """Watches all calls; the laws of `domain.model.watch` hold."""
 
-    def call(self, call: LiveCall, /) -> CallWatch:
-        """Know that a call has begun, and say who watches it."""
+    def call(self, call: LiveCall, /) -> CallWatch | None:
+        """Know that a call has begun, and say who watches it; None: nobody needs to hear more of it."""
         ...
 
     def rejected(self, code: str, reason: str, /) -> None:

@@ -13,22 +13,37 @@ from ports.telemetry import CallEnd, CallWatch, LiveCall, Telemetry
 def together(several: Sequence[Telemetry]) -> Telemetry | None:
     """Return `several` as one, told in their order; None: nobody watches.
 
-    Whoever keeps traces comes first: what it writes into `traceparent` the others read.
+    Whoever keeps traces comes first: what it writes into `traceparent` the others read. Who does not watch a
+    call is not told of it, and where only one does, nobody stands between.
     """
-    if len(several) < 2:
-        return several[0] if several else None
-    return _All(tuple(several))
+    each: list[Telemetry] = []
+    for one in several:
+        each += one.each if isinstance(one, _All) else [one]
+    if len(each) < 2:
+        return each[0] if each else None
+    return _All(tuple(each))
 
 
 @attrs.frozen
 class _All:
-    _each: tuple[Telemetry, ...]
+    each: tuple[Telemetry, ...]
 
-    def call(self, call: LiveCall, /) -> CallWatch:
-        return _CallAll(tuple([each.call(call) for each in self._each]))
+    def call(self, call: LiveCall, /) -> CallWatch | None:
+        only: CallWatch | None = None
+        several: tuple[CallWatch, ...] = ()
+        # Most calls are in no trace that is kept, so that this is half as dear as a list.
+        for each in self.each:
+            watch = each.call(call)
+            if watch is None:
+                continue
+            if only is None:
+                only = watch
+            else:
+                several = (*(several or (only,)), watch)
+        return _CallAll(several) if several else only
 
     def rejected(self, code: str, reason: str, /) -> None:
-        for each in self._each:
+        for each in self.each:
             each.rejected(code, reason)
 
 

@@ -1,4 +1,4 @@
-"""What it costs to be watched: the log's line of a call and its metrics, beside a call that nobody watches.
+"""What it costs to be watched: the line, the metrics and the trace of a call, beside one that nobody watches.
 
     just bench telemetry [--rounds N] [--calls N] [--chunks N] [--json FILE]
 
@@ -10,19 +10,24 @@ processor's time, of one task on one core; the log is written to nowhere.
 import argparse
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from time import process_time
 from typing import TypeAlias
 
 import attrs
 import trio
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Tracer
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from adapters.telemetry.console.registry import Registry
 from adapters.telemetry.prometheus.metrics import Metrics
+from adapters.telemetry.traces.watcher import Traces
 from domain.model.call import ChatCall, Ledger
 from domain.services.settle import Settled
+from domain.services.watching import together
 from entrypoints.cli.logs import open_log, told_to
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.told import Told
@@ -126,7 +131,25 @@ def rigs(told: Told) -> Mapping[str, Rig]:
         "metrics, callers apart": Rig(Watching(Metrics(frozenset({METHOD}), told_apart=100))),
         "the log's line": Rig(told=told),
         "metrics and the log's line": Rig(metrics, told),
+        "traces, 1 % kept": Rig(Watching(Traces(tracer(), 0.01))),
+        "metrics, the log's line, and traces, 1 % kept": Rig(
+            Watching(together([Traces(tracer(), 0.01), metrics.telemetry]) or Silent()), told
+        ),
     }
+
+
+class Nowhere(SpanExporter):
+    """Takes spans, and does nothing with them."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+def tracer() -> Tracer:
+    """Return what makes spans that go nowhere, in batches and from a thread as in a server."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return provider.get_tracer("benchmark")
 
 
 async def measure(told: Told, rounds: int, calls: int, chunks: int) -> Figures:

@@ -58,11 +58,11 @@ class Traces:
     chance: Callable[[], float] = random.random
     clock_ns: Callable[[], int] = time.time_ns
 
-    def call(self, call: LiveCall, /) -> CallWatch:
+    def call(self, call: LiveCall, /) -> CallWatch | None:
         """Begin the span of `call`, if it is to be kept."""
         parent = parent_in(call.traceparent) if call.traceparent else None
         if not (self.chance() < self.ratio if parent is None else parent.sampled):
-            return UNKEPT
+            return None
         context = Context()
         if parent is not None:
             above = SpanContext(
@@ -156,36 +156,6 @@ class _AttemptTrace:
         if attempt.error_reason is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error_reason.name))
         span.end(self._traces.clock_ns())
-
-
-@attrs.frozen
-class _Unkept:
-    """Watches a call that is not kept, and its attempts."""
-
-    def attempt(self, live: LiveAttempt, /) -> AttemptWatch:
-        return _UNKEPT_ATTEMPT
-
-    def admitted(self, queued_s: float, /) -> None:
-        pass
-
-    def refused(self, reason: ErrorReason, /) -> None:
-        pass
-
-    def resorted(self, resort: Resort, /) -> None:
-        pass
-
-    def ended(self, call: LiveCall, end: CallEnd, /) -> None:
-        pass
-
-
-@attrs.frozen
-class _UnkeptAttempt:
-    def ended(self, live: LiveAttempt, attempt: Attempt | None, /) -> None:
-        pass
-
-
-UNKEPT = _Unkept()
-_UNKEPT_ATTEMPT = _UnkeptAttempt()
 
 
 def _told(span: Span) -> str:

@@ -44,7 +44,7 @@ def _workers(workers: Sequence[Json]) -> Html:
     if not workers:
         return Html()
     columns: Sequence[Column] = (
-        Column("worker", lambda each: each["worker"], head=True, number=True),
+        Column("worker", lambda each: f"worker {each['worker']}", head=True),
         Column("state", lambda each: tag("span", each["state"], class_=_tone(each["state"]))),
         Column("why", lambda each: each["why"] or "-"),
         Column("calls in flight", lambda each: number(each["in_flight"]), number=True),

@@ -46,7 +46,7 @@ def of_workers(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
     """Return the column that says whose each row is, where several workers are the server."""
     if not any(each.get("worker") for each in rows):
         return ()
-    return (Column("worker", lambda each: each["worker"] or "all", number=True),)
+    return (Column("worker", lambda each: each["worker"] or "all"),)
 
 
 def _title(column: Column) -> Html:

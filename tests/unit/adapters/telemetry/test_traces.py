@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanContext
 from adapters.telemetry.traces.context import Parent, parent_in, traceparent_of
 from adapters.telemetry.traces.names import Place
 from adapters.telemetry.traces.opening import Sending, _Telling, open_tracer
-from adapters.telemetry.traces.watcher import UNKEPT, Traces
+from adapters.telemetry.traces.watcher import Traces
 from domain.model.call import ChatCall, Ledger
 from domain.model.caller import Caller
 from domain.model.chat import JsonObjectFormat
@@ -26,7 +26,7 @@ from domain.model.errors import ErrorReason
 from domain.model.response_cache import CacheStatus
 from domain.model.usage import Attempt, AttemptOutcome, Usage
 from domain.model.watch import Operation, Resort, ResortKind
-from ports.telemetry import CallEnd
+from ports.telemetry import CallEnd, CallWatch, LiveCall
 from tests.support.core_model import question
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -76,6 +76,12 @@ class Kept:
 
     traces: Traces
     exporter: InMemorySpanExporter
+
+    def watch(self, call: LiveCall) -> CallWatch:
+        """Return who watches a call that is kept."""
+        watch = self.traces.call(call)
+        assert watch is not None
+        return watch
 
     def spans(self) -> Sequence[ReadableSpan]:
         return self.exporter.get_finished_spans()
@@ -144,18 +150,19 @@ def test_whoever_made_the_trace_decides_and_else_the_ratio(
     keeping = kept(ratio, chance)
     call = Seen(traceparent)
     watch = keeping.traces.call(call)
-    live = Live()
-    watch.attempt(live).ended(live, SERVED)
-    watch.ended(call, OK)
+    assert (watch is not None) is is_kept
+    if watch is not None:
+        live = Live()
+        watch.attempt(live).ended(live, SERVED)
+        watch.ended(call, OK)
     assert len(keeping.spans()) == (2 if is_kept else 0)
     assert (call.traceparent != traceparent) is is_kept
-    assert (watch is UNKEPT) is not is_kept
 
 
 def test_attempts_hang_below_their_call_and_events_tell_between_them() -> None:
     keeping = kept()
     call = Seen(f"00-{TRACE}-{SPAN}-01", "vendor=1")
-    watch = keeping.traces.call(call)
+    watch = keeping.watch(call)
     first, second = Live(), Live(provider="elsewhere", model="m", streamed=False)
     watch.admitted(0.25)
     failed = attrs.evolve(
@@ -217,7 +224,7 @@ def test_an_attempt_is_told_in_the_words_of_the_conventions() -> None:
         response_format=JsonObjectFormat(),
     )
     call = Seen(asked=ChatCall(request=request))
-    watch = keeping.traces.call(call)
+    watch = keeping.watch(call)
     live = Live()
     usage = Usage(
         input_tokens=7,
@@ -266,7 +273,7 @@ def test_an_attempt_is_told_in_the_words_of_the_conventions() -> None:
 def test_embeddings_are_told_in_the_words_of_the_conventions() -> None:
     keeping = kept()
     request = EmbeddingRequest(model="e", inputs=("very private",), dimensions=64)
-    watch = keeping.traces.call(Seen(asked=EmbeddingCall(request=request)))
+    watch = keeping.watch(Seen(asked=EmbeddingCall(request=request)))
     live = Live(operation=Operation.EMBEDDINGS, model="e", streamed=False)
     watch.attempt(live).ended(live, SERVED)
     (span,) = keeping.spans()
@@ -282,7 +289,7 @@ def test_a_call_is_told_as_a_servers_span(code: str, is_error: bool) -> None:
     keeping = kept()
     ledger = Ledger(attempts=[SERVED], queued_s=0.5, cache_status=CacheStatus.MISS)
     call = Seen(asked=ChatCall(request=question(), ledger=ledger))
-    keeping.traces.call(call).ended(call, CallEnd(code, "WHATEVER", 0.1))
+    keeping.watch(call).ended(call, CallEnd(code, "WHATEVER", 0.1))
     (span,) = keeping.spans()
     assert span.status.is_ok is not is_error
     assert attributes(span) == {
@@ -302,7 +309,7 @@ def test_a_call_is_told_as_a_servers_span(code: str, is_error: bool) -> None:
 
 def test_an_attempt_for_which_no_provider_was_asked_is_none() -> None:
     keeping = kept()
-    watch = keeping.traces.call(Seen())
+    watch = keeping.watch(Seen())
     live = Live()
     watch.attempt(live).ended(live, None)
     assert keeping.spans() == ()

@@ -27,7 +27,7 @@ from domain.services.attempts import UNPRICED
 from domain.services.settle import Settled
 from domain.services.settle_embedding import SettledEmbedding
 from domain.services.watching import together
-from ports.telemetry import CallEnd, CallWatch, LiveCall
+from ports.telemetry import CallEnd, LiveCall
 from tests.support.core_model import ANSWER, FINISHED, STARTED, Upstream, ask, drain
 from tests.support.embedding_calls import Embedder, embed
 from tests.support.watchers import CallNotes, Notes
@@ -215,7 +215,8 @@ def test_several_are_told_the_same_in_their_order() -> None:
     both = together([first, second])
     assert both is not None
     seen: LiveCall = Seen()
-    watch: CallWatch = both.call(seen)
+    watch = both.call(seen)
+    assert watch is not None
     watch.admitted(1.5)
     watch.refused(ErrorReason.POLICY_RATE_LIMITED)
     resort = Resort(kind=ResortKind.RETRY, provider="p", model="m", pause_s=0.5)
@@ -229,6 +230,27 @@ def test_several_are_told_the_same_in_their_order() -> None:
     assert second.calls[0].traceparent == "span"
     assert second.resorts == [resort]
     assert second.ended_ == [(seen, end)]
+
+
+def test_who_does_not_watch_a_call_is_told_no_more_of_it() -> None:
+    first, second, third = Notes("a"), Notes("b"), Notes("c")
+    for silent, watched in (([first, third], True), ([first, second, third], False)):
+        each = [Deaf() if one in silent else one for one in (first, second, third)]
+        whole = together([each[0], *filter(None, [together(each[1:])])])
+        assert whole is not None
+        watch = whole.call(Seen())
+        assert isinstance(watch, CallNotes) if watched else watch is None
+    assert (len(first.calls), len(second.calls)) == (0, 1)
+
+
+class Deaf:
+    """Watches no call."""
+
+    def call(self, call: LiveCall, /) -> None:
+        return None
+
+    def rejected(self, code: str, reason: str, /) -> None:
+        return None
 
 
 async def test_several_watch_an_attempt(autojump_clock: MockClock) -> None:
