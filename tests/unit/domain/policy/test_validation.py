@@ -193,6 +193,10 @@ BAD: dict[str, tuple[dict[str, object], list[str]]] = {
 }
 
 
+def test_a_cache_may_be_asked_for_with_any_partition_that_is_short() -> None:
+    assert wrong(response_cache=ResponseCachePolicy(scope="é" * 128)) == []
+
+
 @pytest.mark.parametrize("key", ["", "k", "!~" * 128, "0b1f-6c/2:x"])
 def test_a_key_is_any_visible_ascii(key: str) -> None:
     assert wrong(idempotency_key=key) == []

@@ -198,6 +198,16 @@ async def test_a_providers_own_time_is_waited_for_or_told_at_once(
         assert caught.value.retry_after_s == retry_after_s
 
 
+async def test_an_answer_that_may_outlast_its_caller_is_waited_for_within_its_time(
+    autojump_clock: MockClock,
+) -> None:
+    it = World(Turns(([failure(retry_after_s=7)], ANSWER)))
+    it.call = attrs.evolve(it.call, ledger=Ledger(asked=lambda: None))
+    with anyio.fail_after(5), pytest.raises(ProviderFailure):
+        await it.hear()
+    assert (it.a.asked_s, trio.current_time()) == ([0], 0)
+
+
 @pytest.mark.parametrize(
     "reason", [ErrorReason.PROVIDER_STREAM_TRUNCATED, ErrorReason.PROVIDER_TIMEOUT_IDLE]
 )

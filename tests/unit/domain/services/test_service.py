@@ -56,6 +56,13 @@ async def test_a_whole_answer_is_not_streamed_on_the_way() -> None:
     assert upstream.closed == 1
 
 
+async def test_a_call_that_is_whole_already_is_asked_as_it_is() -> None:
+    upstream = Upstream()
+    call = attrs.evolve(ask(question()), delivery=Delivery.WHOLE)
+    assert (await service(upstream).answer(call)).content == "Hello world"
+    assert upstream.calls[0].delivery is Delivery.WHOLE
+
+
 async def test_all_that_is_wrong_is_named_at_once_and_nothing_is_tried() -> None:
     upstream = Upstream()
     nonsense = ChatRequest(model="", messages=(), temperature=float("nan"), top_k=0)
