@@ -33,8 +33,8 @@ from domain.model.events import (
 )
 from domain.policy.patience import Patience
 
-TURN = 16
-"""Events given in a row before other tasks get their turn."""
+TURN = 64
+"""Events given in a row before other tasks get their turn. Whoever sends them on has turns of its own."""
 
 
 @attrs.define(eq=False)

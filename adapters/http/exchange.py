@@ -166,12 +166,13 @@ class Exchange:
         parts: list[bytes] = []
         size = 0
         with READING:
-            while part := await upstream.read():
+            while not upstream.ended:
+                part = await upstream.read()
                 parts.append(part)
                 size += len(part)
                 if size > self.bounds.body_bytes:
                     raise protocol_error(f"it is longer than {self.bounds.body_bytes} bytes")
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _beginning(upstream: Upstream, until_s: float) -> bytes:

@@ -24,7 +24,7 @@ class Upstream:
     """One answer.
 
     Attributes:
-        ended: Whether the body was read to its end.
+        ended: Whether the body was read to its end; what is read then is empty.
     """
 
     _answer: Answered
@@ -59,11 +59,14 @@ class Upstream:
             httpx.TransportError: It broke off.
         """
         data = await self._answer.read()
-        self.ended = not data
+        self.ended = not data or self._answer.whole
         return data
 
     async def drain(self) -> None:
         """Read a short rest, so that the connection can be used again; how it ends is of no interest."""
+        if self.ended:
+            # It came with the last of the answer, as a rule.
+            return
         left = DRAIN_BYTES
         with anyio.move_on_after(DRAIN_S), suppress(httpx.TransportError):
             while left > 0 and not self.ended:

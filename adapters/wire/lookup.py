@@ -102,5 +102,7 @@ def integer_in(value: object, *path: str) -> int | None:
 
 def count_in(value: object, *path: str) -> int | None:
     """Return the count at `path`; None if there is none, or nobody can have counted that."""
-    found = integer_in(value, *path)
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    found = value if type(value) is int else integer_in(value)
     return found if found is not None and 0 <= found <= _MAX_COUNT else None

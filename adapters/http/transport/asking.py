@@ -92,6 +92,11 @@ class Answered(Protocol):
         """Its headers, as they came."""
         ...
 
+    @property
+    def whole(self) -> bool:
+        """Whether the body is known to have been read to its end."""
+        ...
+
     async def read(self) -> bytes:
         """Return the next piece of the body; empty: it has ended.
 
@@ -156,6 +161,11 @@ class HttpxAnswer:
     def headers(self) -> RawHeaders:
         """Its headers, as they came."""
         return self.response.headers.raw
+
+    @property
+    def whole(self) -> bool:
+        """Never known before it is asked for more."""
+        return False
 
     async def read(self) -> bytes:
         """Return the next piece of the body; empty: it has ended."""

@@ -101,6 +101,11 @@ class Answer(httpx.AsyncByteStream):
         """As they came."""
         return self.reader.headers
 
+    @property
+    def whole(self) -> bool:
+        """Whether the connection is back where it came from, or closed."""
+        return not self._held and self.reader.complete
+
     async def begin(self, data: bytes, write_s: float | None) -> None:
         """Send `data` and read the head of the response."""
         try:

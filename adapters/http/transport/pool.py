@@ -45,13 +45,11 @@ class Pool:
     opened: set[Connection]
     _clock: Callable[[], float] = anyio.current_time
     _idle: deque[Connection] = attrs.field(factory=deque)
-    _slots: anyio.Semaphore = attrs.field(
-        init=False,
-        default=attrs.Factory(
-            lambda self: anyio.Semaphore(self._limits.connections, fast_acquire=True),
-            takes_self=True,
-        ),
+    # Places that nobody waits for, and who waits for one: a semaphore, without what anyio's costs each call.
+    _free: int = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self._limits.connections, takes_self=True)
     )
+    _waiting: deque[anyio.Event] = attrs.field(factory=deque, init=False)
 
     async def acquire(self, timeouts: Timeouts) -> Connection:
         """Return a connection for one exchange; `release` or `discard` gives it back.
@@ -67,18 +65,18 @@ class Pool:
             return connection
         finally:
             if not held:
-                self._slots.release()
+                self._give()
 
     def release(self, connection: Connection) -> None:
         """Take back a connection that is fit for another exchange."""
         connection.idle_since_s = self._clock()
         self._idle.append(connection)
-        self._slots.release()
+        self._give()
 
     async def discard(self, connection: Connection) -> None:
         """Close a connection that is not; it is closed even where this raises."""
         self.opened.discard(connection)
-        self._slots.release()
+        self._give()
         await connection.abort()
 
     async def trim(self) -> None:
@@ -91,11 +89,27 @@ class Pool:
             await self._drop(idle.popleft())
 
     async def _wait(self, limit_s: float | None) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn, taken = anyio.Event(), False
+        self._waiting.append(turn)
         try:
-            self._slots.acquire_nowait()
-        except anyio.WouldBlock:
             with WAITING, within(limit_s):
-                await self._slots.acquire()
+                await turn.wait()
+            taken = True
+        finally:
+            if not taken and turn.is_set():
+                self._give()
+            elif not taken:
+                self._waiting.remove(turn)
+
+    def _give(self) -> None:
+        """Give a place to who waits longest."""
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._free += 1
 
     async def _fit(self) -> Connection | None:
         """Return an idle connection that is still good; None: there is none."""

@@ -23,11 +23,11 @@ from domain.model.errors import ErrorReason, ServiceFailure
 from entrypoints.grpc.transport.client_certificate import ClientCertificate
 from entrypoints.grpc.transport.headers import CallHead, Metadata, write_metadata
 from entrypoints.grpc.transport.messages import (
+    PREFIX,
     PREFIX_SIZE,
     MessageReader,
     MessageWriter,
     Packed,
-    frame_message,
 )
 from entrypoints.grpc.transport.wire import Wire
 
@@ -154,7 +154,8 @@ class ServerCall:
         engine, stream_id = self._wire.engine, self.stream_id
         payload, framing = message.SerializeToString(), self._framing
         if framing.gzip_from is None and len(payload) <= framing.max_size:
-            framed = frame_message(payload)
+            # As `frame_message` does it, without a call of a function for every message.
+            framed = PREFIX.pack(0, len(payload)) + payload
         else:
             framed = await self._framed(payload)
         if not self._headers_sent:

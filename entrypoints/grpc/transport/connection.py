@@ -71,6 +71,8 @@ class Connection:
     _vigil: Vigil = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
     pressure: Pressure = attrs.field(init=False)
+    # Has the engine's output written soon. The writer's own: it is called for every message.
+    wake: Callable[[], None] = attrs.field(init=False)
     _farewell: Farewell = attrs.field(init=False)
     _watching: Watch = attrs.field(init=False)
     _framings: tuple[MessageWriter, MessageWriter] = attrs.field(init=False)
@@ -80,6 +82,7 @@ class Connection:
         self.engine.start()
         self._vigil = Vigil(self.limits.times, trio.current_time())
         self._writer = Writer(self._stream, self.engine, self._vigil, self.budget)
+        self.wake = self._writer.wake
         self._framings = self.limits.framings
         self.pressure = Pressure(self.engine, self._writer, self.budget, self.limits)
         self._farewell = Farewell(self.engine, self._vigil)
@@ -123,10 +126,6 @@ class Connection:
             self._dispatcher.cut(call)
         self._say_last()
         return len(running)
-
-    def wake(self) -> None:
-        """Have the engine's output written soon."""
-        self._writer.wake()
 
     async def _read(self, tasks: trio.Nursery) -> None:
         vigil = self._vigil

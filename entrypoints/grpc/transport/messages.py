@@ -13,8 +13,8 @@ from typing import TypeAlias
 import attrs
 from purerpc import RpcFailedError, Status, StatusCode
 
-_PREFIX = struct.Struct(">BI")
-PREFIX_SIZE = _PREFIX.size
+PREFIX = struct.Struct(">BI")
+PREFIX_SIZE = PREFIX.size
 _WINDOW_BITS: Mapping[str, int] = {"gzip": 31, "deflate": 15}
 
 
@@ -26,7 +26,7 @@ _SLOW_SIZE = 128 * 1024
 
 def frame_message(payload: bytes) -> bytes:
     """Return `payload` with its prefix, uncompressed."""
-    return _PREFIX.pack(0, len(payload)) + payload
+    return PREFIX.pack(0, len(payload)) + payload
 
 
 @attrs.frozen
@@ -62,8 +62,8 @@ class MessageWriter:
         if self.gzip_from is not None and len(payload) >= self.gzip_from:
             packed = zlib.compress(payload, _LEVEL, _WINDOW_BITS["gzip"])
             if len(packed) < len(payload):
-                return _PREFIX.pack(1, len(packed)) + packed
-        return _PREFIX.pack(0, len(payload)) + payload
+                return PREFIX.pack(1, len(packed)) + packed
+        return PREFIX.pack(0, len(payload)) + payload
 
 
 @attrs.frozen
@@ -114,7 +114,7 @@ class MessageReader:
             return []
         if not self._buffer and len(data) >= PREFIX_SIZE:
             # The usual case: one frame holds one whole message, which is not copied twice.
-            flag, size = _PREFIX.unpack_from(data)
+            flag, size = PREFIX.unpack_from(data)
             if size == len(data) - PREFIX_SIZE and size <= self.max_size and flag == 0:
                 return [data[PREFIX_SIZE:]]
         self._buffer += data
@@ -122,7 +122,7 @@ class MessageReader:
         start = 0
         with memoryview(self._buffer) as view:
             while len(view) - start >= PREFIX_SIZE:
-                flag, size = _PREFIX.unpack_from(view, start)
+                flag, size = PREFIX.unpack_from(view, start)
                 self.failure = self._refusal(flag, size)
                 end = start + PREFIX_SIZE + size
                 if self.failure is not None or len(view) < end:

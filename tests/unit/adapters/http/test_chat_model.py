@@ -7,6 +7,7 @@ import httpx
 import pytest
 import trio
 
+from adapters.http.events import TURN
 from adapters.http.exchange import HttpBounds
 from domain.model.chat import Timeouts
 from domain.model.errors import ChatError, ErrorReason, ModelUnknown, ProviderFailure
@@ -281,7 +282,7 @@ async def test_a_compressed_answer_is_refused() -> None:
 
 
 async def test_a_long_run_of_ready_events_lets_others_have_their_turn() -> None:
-    body = b"".join(chunk({"content": str(index)}) for index in range(200))
+    body = b"".join(chunk({"content": str(index)}) for index in range(20 * TURN))
     body += chunk({}, "stop") + DONE
     turns = 0
 
@@ -300,8 +301,8 @@ async def test_a_long_run_of_ready_events_lets_others_have_their_turn() -> None:
         before = turns
         async for _ in stream:
             pass
-        # One turn for every sixteen events, but for the first, in which the other task began.
-        assert turns - before >= 10
+        # The other task begins in the first of them, and who of two is first in a turn is left to chance.
+        assert turns - before >= 20 - 3
 
 
 async def test_any_httpx_transport_will_do() -> None:
