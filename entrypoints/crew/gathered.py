@@ -74,6 +74,7 @@ class Gathered:
 
     def left(self, member: Member) -> None:
         """Keep what a worker has counted that is gone."""
+        member.end()
         del self._members[member.worker]
         self._heard_s = max(self._heard_s, member.heard_s)
         self._sums.departed([*member.readings, *self._processes.pop(member.run, ())])

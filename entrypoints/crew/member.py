@@ -33,6 +33,7 @@ class _Question:
     what: str
     answered: trio.Event = attrs.field(factory=trio.Event)
     answer: Any = None
+    is_lost: bool = False
 
 
 @attrs.define(eq=False)
@@ -67,6 +68,7 @@ class Member:
     followed: Followed = attrs.field(factory=Followed)
     shift_s: float | None = None
     present: Mapping[str, Any] | None = None
+    _gone: bool = False
     _asked: dict[int, _Question] = attrs.field(factory=dict)
     _numbers: "count[int]" = attrs.field(factory=count)
 
@@ -93,7 +95,7 @@ class Member:
         Raises:
             Unknowable: It does not answer.
         """
-        if len(self._asked) >= _MOST_ASKED:
+        if self._gone or len(self._asked) >= _MOST_ASKED:
             # Those are answered first, if it ever does.
             self.silent = True
             raise Unknowable(f"worker {self.worker} does not answer")
@@ -102,7 +104,7 @@ class Member:
         self._outbox.put({"ask": number, "what": what, **more})
         with trio.move_on_after(IMPATIENCE_S if self.silent else PATIENCE_S):
             await question.answered.wait()
-        if not question.answered.is_set():
+        if question.is_lost or not question.answered.is_set():
             self.silent = True
             raise Unknowable(f"worker {self.worker} does not answer")
         return question.answer
@@ -117,6 +119,13 @@ class Member:
         except Unknowable:
             # `silent` says so.
             return
+
+    def end(self) -> None:
+        """Have nobody wait any more: it is gone."""
+        self._gone = True
+        for each in self._asked.values():
+            each.is_lost = True
+            each.answered.set()
 
     def hear(self, said: Mapping[str, Any]) -> None:
         """Take in what it says."""

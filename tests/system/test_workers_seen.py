@@ -25,11 +25,13 @@ import pytest
 
 from tests.support.cli_runs import Running, run, serving, wait_until
 from tests.support.http_side import http_address
+from tests.support.planted import planted
 from tests.support.system_gateway import ask, stub
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="ports are shared among listeners on Linux"
 )
+ANNAS, OPERATORS = planted("annas-token"), planted("operators-token")
 CONFIG = f"""
 [account]
 database = "sqlite:///FOLDER/usage.db"
@@ -44,10 +46,10 @@ host = "0.0.0.0"
 enabled = false
 
 [callers.anna]
-token_sha256 = "{sha256(b"anna").hexdigest()}"
+token_sha256 = "{sha256(ANNAS.encode()).hexdigest()}"
 
 [callers.operator]
-token_sha256 = "{sha256(b"operator").hexdigest()}"
+token_sha256 = "{sha256(OPERATORS.encode()).hexdigest()}"
 scopes = ["console.cancel", "metrics.read"]
 
 [prices."demo/*"]
@@ -64,7 +66,7 @@ endless = [{{ say = "one two three four" }}, {{ wait_s = 600.0 }}]
 """
 APART: list[tuple[str, str | int]] = [("grpc.use_local_subchannel_pool", 1)]
 """Every channel has a connection of its own, so that both workers have some."""
-ANNA = [("authorization", "Bearer anna")]
+ANNA = [("authorization", f"Bearer {ANNAS}")]
 CALLS = 20
 WORKERS = frozenset({1, 2})
 
@@ -80,7 +82,7 @@ class Crew:
     running: Running
     http: str
 
-    def answer(self, path: str, token: str = "operator", **form: str) -> tuple[int, str]:
+    def answer(self, path: str, token: str = OPERATORS, **form: str) -> tuple[int, str]:
         """Return status and text; what there is of `form` is sent."""
         data = urlencode(form).encode() if form else None
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -145,7 +147,7 @@ def test_workers_are_one_server_for_those_who_look_on(crew: Crew, tmp_path: Path
     assert crew.answer("/readyz", "") == crew.answer("/livez", "") == (200, "ok\n")
     for path, scope in (("/metrics", "metrics.read"), ("/console/snapshot", "console")):
         assert crew.answer(path, "")[0] == crew.answer(path, "nobody")[0] == 401
-        assert crew.answer(path, "anna") == (403, f"this needs the scope {scope}\n")
+        assert crew.answer(path, ANNAS) == (403, f"this needs the scope {scope}\n")
 
     with ThreadPoolExecutor(8) as threads:
         ends = list(threads.map(crew.call, ["quick", "quick", "broken"] * 20))
@@ -198,7 +200,7 @@ def _one_call_is_cancelled_where_it_runs(crew: Crew) -> None:
         assert {each["worker"] for each in flights} == WORKERS
         page = crew.answer("/console")[1]
         assert set(re.findall(r'data-title="worker">(\d)', page)) == {"1", "2"}
-        shown = run("top", "--once", f"--target={crew.http}", LLMSERVICE_TOKEN="operator")
+        shown = run("top", "--once", f"--target={crew.http}", LLMSERVICE_TOKEN=OPERATORS)
         assert "worker 1 ready" in shown.stdout, shown.stderr
         chosen = [next(each for each in flights if each["worker"] == n) for n in WORKERS]
         for each in chosen:

@@ -110,6 +110,20 @@ async def test_questions_to_a_worker_that_does_not_answer_are_bounded(
             nursery.cancel_scope.cancel()
 
 
+async def test_nobody_waits_for_a_worker_that_is_gone(autojump_clock: MockClock) -> None:
+    gathered = Gathered(1)
+    with peer(gathered) as one:
+        gathered.joined(one.member)
+        began_s = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gathered.refresh, "pulse")
+            await wait_all_tasks_blocked()
+            gathered.left(one.member)
+        with pytest.raises(Unknowable, match="worker 1 does not answer"):
+            await one.member.ask("pulse")
+        assert trio.current_time() == began_s
+
+
 def test_a_line_that_does_not_fit_goes_out_whole_later() -> None:
     async def main() -> None:
         ours, theirs = socket.socketpair()
