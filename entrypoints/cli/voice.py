@@ -101,6 +101,10 @@ class Worker:
         self._outbox.put({"finished": draining.served, "cut": draining.cut})
         self._outbox.empty_within(_LAST_WORDS_S)
 
+    def close(self) -> None:
+        """Close its end; a process that ends need not."""
+        self._link.close()
+
     async def follow(self, draining: Draining) -> None:
         """Answer the supervisor; begin `draining` when it is gone, by whatever way it went."""
         rest = b""
