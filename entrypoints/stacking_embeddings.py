@@ -95,7 +95,7 @@ class EmbeddingStacker:
 
 def _codec(name: str, configured: CompatibleSettings | NativeSettings) -> EmbeddingCodec | None:
     if isinstance(configured, NativeSettings):
-        make = NATIVES[configured.kind].embeddings
+        make = NATIVES[configured.kind].spoken.embeddings
         return None if make is None else make(name, configured)
     return compatible_embeddings(
         CompatibleEmbeddings(

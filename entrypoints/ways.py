@@ -1,6 +1,7 @@
 """How each provider that is spoken to over HTTP is reached: its codec, its address, and how it knows us."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import attrs
 
@@ -17,6 +18,9 @@ from entrypoints.credentials import KeyMissing, header_values, keys
 from entrypoints.natives import NATIVES
 from entrypoints.settings.compatible import CompatibleSettings
 from entrypoints.settings.native import NativeSettings
+
+Authorization: TypeAlias = Callable[[Credential], Mapping[str, str]]
+"""Gives the headers that show a credential."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +57,9 @@ def way_to(
     """Return the home to the provider called `name`; `Absent` where a key or an address is missing."""
     if isinstance(configured, NativeSettings):
         return _native(name, configured, environment)
+    proof = _proof(name, configured.api_key_env, configured, environment)
+    if isinstance(proof, Absent):
+        return proof
     codec = compatible_codec(
         CompatibleConfig(
             name=name,
@@ -65,17 +72,34 @@ def way_to(
         )
     )
     fetches: Fetches = {"image/": configured.fetches} if configured.fetches else {}
-    home = _Home(configured.base_url, configured.api_key_env, bearer, LISTING, fetches)
-    return _found(codec, configured, environment, home)
+    lanes = proof.lanes(configured.base_url, bearer)
+    return _way(codec, configured, lanes, LISTING, fetches)
 
 
 @attrs.frozen
-class _Home:
-    base_url: str
-    key_variable: str
-    authorization: Callable[[Credential], Mapping[str, str]]
-    listing: Listing
-    fetches: Fetches
+class _Proof:
+    """What a provider knows us by.
+
+    Attributes:
+        headers: Sent with every request; `secrets`: those of their values that no answer may show.
+    """
+
+    credentials: Sequence[Credential | None]
+    headers: Mapping[str, str]
+    secrets: tuple[str, ...]
+
+    def lanes(self, base_url: str, authorization: Authorization) -> Mapping[str, Endpoint]:
+        """Return the address with each of the keys, by what records call the key."""
+        return {
+            credential.alias if credential else "": Endpoint(
+                base_url=base_url,
+                credential=credential,
+                authorization=authorization,
+                headers=self.headers,
+                secrets=self.secrets,
+            )
+            for credential in self.credentials
+        }
 
 
 def _native(name: str, configured: NativeSettings, environment: Mapping[str, str]) -> Way | Absent:
@@ -87,45 +111,46 @@ def _native(name: str, configured: NativeSettings, environment: Mapping[str, str
         except ValueError as error:
             variable = native.home.base_url_variable
             return Absent(name, f"provider {name} has no address: {variable}: {error}")
-    home = _Home(
-        base_url or native.home.base_url,
-        configured.api_key_env or native.home.key_variable,
-        native.authorization,
-        native.listing(configured),
-        native.fetches(configured),
-    )
-    return _found(native.codec(name, configured), configured, environment, home)
+    key_variable = configured.api_key_env or native.home.key_variable
+    proof = _proof(name, key_variable, configured, environment)
+    if isinstance(proof, Absent):
+        # How it is spoken to need not be known.
+        return proof
+    spoken = native.spoken
+    lanes = proof.lanes(base_url or native.home.base_url, spoken.authorization)
+    codec, listing = spoken.codec(name, configured), spoken.listing(configured)
+    return _way(codec, configured, lanes, listing, spoken.fetches(configured))
 
 
-def _found(
-    codec: Codec,
+def _proof(
+    name: str,
+    key_variable: str,
     configured: CompatibleSettings | NativeSettings,
     environment: Mapping[str, str],
-    home: _Home,
-) -> Way | Absent:
-    name = codec.name
+) -> _Proof | Absent:
     try:
-        credentials = _credentials(home.key_variable, environment)
+        credentials = _credentials(key_variable, environment)
     except KeyMissing as error:
         return Absent(name, f"provider {name} has no key: {error}")
     try:
         headers, secrets = header_values(configured.headers, environment)
     except KeyMissing as error:
         return Absent(name, f"provider {name} lacks a header: {error}")
+    return _Proof(credentials, headers, secrets)
+
+
+def _way(
+    codec: Codec,
+    configured: CompatibleSettings | NativeSettings,
+    lanes: Mapping[str, Endpoint],
+    listing: Listing,
+    fetches: Fetches,
+) -> Way:
     return Way(
         codec=WithOptions(codec, configured.options) if configured.options else codec,
-        lanes={
-            credential.alias if credential else "": Endpoint(
-                base_url=home.base_url,
-                credential=credential,
-                authorization=home.authorization,
-                headers=headers,
-                secrets=secrets,
-            )
-            for credential in credentials
-        },
-        listing=home.listing,
-        fetches=home.fetches,
+        lanes=lanes,
+        listing=listing,
+        fetches=fetches,
         declared=tuple(each.pattern for each in configured.models if each.is_name),
     )
 

@@ -28,7 +28,7 @@ def page() -> str:
 
 def models_of(name: str, native: Native) -> Sequence[ModelInfo]:
     """Return the models that a provider is known to have, without asking it."""
-    return native.codec(name, NativeSettings(kind=name)).models()
+    return native.spoken.codec(name, NativeSettings(kind=name)).models()
 
 
 _LEGEND = "Of the models listed below: all of them take it, some do, or none (empty)."
@@ -41,7 +41,7 @@ def _homes() -> str:
             code(native.home.key_variable),
             code(native.home.base_url_variable),
             code(native.home.base_url),
-            "yes" if native.embeddings else "",
+            "yes" if native.spoken.embeddings else "",
             "" if native.offered else "yes",
         )
         for name, native in NATIVES.items()

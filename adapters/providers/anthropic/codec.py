@@ -12,18 +12,12 @@ from adapters.providers.anthropic.models import MODELS, NEWER, ModelFacts, facts
 from adapters.providers.anthropic.stream import AnthropicDecoder
 from adapters.providers.anthropic.whole import whole
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override, by_vagueness, names, overridden
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 
-HOME = ProviderHome(
-    base_url="https://api.anthropic.com",
-    base_url_variable="ANTHROPIC_BASE_URL",
-    key_variable="ANTHROPIC_API_KEY",
-)
 VERSION = "2023-06-01"
 
 

@@ -11,17 +11,11 @@ from collections.abc import Mapping, Sequence
 from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override
 from domain.model.chat import Reasoning, ReasoningConfig, ReasoningEffort
 from domain.model.json_value import JsonObject
 from domain.model.model_info import Feature
 
-HOME = ProviderHome(
-    base_url="https://api.deepseek.com",
-    base_url_variable="DEEPSEEK_BASE_URL",
-    key_variable="DEEPSEEK_API_KEY",
-)
 LISTED = ("deepseek-v4-flash", "deepseek-v4-pro")
 _FEATURES = frozenset(Feature) - {
     *(Feature.AUDIO, Feature.FILES, Feature.IMAGES, Feature.JSON_SCHEMA, Feature.END_USER),

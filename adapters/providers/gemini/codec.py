@@ -15,18 +15,11 @@ from adapters.providers.gemini.models import ModelTable, bare_name
 from adapters.providers.gemini.stream import GeminiDecoder
 from adapters.providers.gemini.whole import whole
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import names
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
-
-HOME = ProviderHome(
-    base_url="https://generativelanguage.googleapis.com",
-    base_url_variable="GEMINI_BASE_URL",
-    key_variable="GEMINI_API_KEY",
-)
 
 
 def _table(codec: "GeminiCodec") -> ModelTable:

@@ -8,16 +8,10 @@ from collections.abc import Sequence
 from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override
 from domain.model.errors import ErrorReason
 from domain.model.model_info import Feature
 
-HOME = ProviderHome(
-    base_url="https://api.groq.com/openai/v1",
-    base_url_variable="GROQ_BASE_URL",
-    key_variable="GROQ_API_KEY",
-)
 LISTED = ("llama-3.3-70b-versatile", "openai/gpt-oss-120b", "openai/gpt-oss-20b")
 _FEATURES = frozenset(Feature) - {
     *(Feature.AUDIO, Feature.FILES),

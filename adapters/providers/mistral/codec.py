@@ -16,17 +16,11 @@ import attrs
 from adapters.providers.chat_completions.catalogue import Catalogue
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.chat_completions.dialect import ROLES_WITHOUT_DEVELOPER, Dialect
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override
 from domain.model.events import FinishReason
 from domain.model.model_info import Feature
 from domain.policy.fetching import Fetches
 
-HOME = ProviderHome(
-    base_url="https://api.mistral.ai/v1",
-    base_url_variable="MISTRAL_BASE_URL",
-    key_variable="MISTRAL_API_KEY",
-)
 REQUEST_ID_HEADER = "mistral-correlation-id"
 FEATURES = frozenset(Feature) - {
     Feature.END_USER,

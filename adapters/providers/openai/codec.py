@@ -13,19 +13,12 @@ from adapters.providers.chat_completions.encode import write
 from adapters.providers.openai.fit import dialect_of, fit
 from adapters.providers.openai.models import MODELS, NEWER, ModelFacts, facts_of, info_of
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override, by_vagueness, names, overridden
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent
 from domain.model.model_info import ModelInfo
 from domain.policy.fetching import Fetches
-
-HOME = ProviderHome(
-    base_url="https://api.openai.com/v1",
-    base_url_variable="OPENAI_BASE_URL",
-    key_variable="OPENAI_API_KEY",
-)
 
 FETCHES: Fetches = {"image/": ("https://", "http://")}
 """What OpenAI fetches by itself: pictures alone, as of November 2026."""

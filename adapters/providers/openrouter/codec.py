@@ -16,7 +16,6 @@ from adapters.providers.chat_completions.encode import write
 from adapters.providers.openrouter.failure import STATUSES, WORDS
 from adapters.providers.openrouter.thoughts import given_back, reasoning_fields
 from adapters.wire.codec import ResponseHead, StreamDecoder, WireRequest
-from adapters.wire.home import ProviderHome
 from adapters.wire.overrides import Override
 from domain.model.caching import CacheControl
 from domain.model.call import ChatCall
@@ -28,11 +27,6 @@ from domain.model.model_info import Feature, ModelInfo
 from domain.policy.breakpoints import breakpoints
 from domain.policy.fetching import Fetches
 
-HOME = ProviderHome(
-    base_url="https://openrouter.ai/api/v1",
-    base_url_variable="OPENROUTER_BASE_URL",
-    key_variable="OPENROUTER_API_KEY",
-)
 FETCHES: Fetches = {"image/": ("https://", "http://")}
 """What OpenRouter, or whom it asks, fetches; as of November 2026."""
 MOST_BREAKPOINTS = 4

@@ -17,7 +17,7 @@ PAGE = b"<!DOCTYPE html>\n<html><body><h1>It works!</h1>\n</body></html>"
 def _codec(format_: Format) -> Codec:
     if format_.kind == "compatible":
         return CODEC
-    return NATIVES[format_.kind].codec(format_.kind, NativeSettings(kind=format_.kind))
+    return NATIVES[format_.kind].spoken.codec(format_.kind, NativeSettings(kind=format_.kind))
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.providers.mistral.codec import HOME, LISTED, MistralConfig, call_id, mistral_codec
+from adapters.providers.mistral.codec import LISTED, MistralConfig, call_id, mistral_codec
+from adapters.providers.mistral.home import HOME
 from domain.model.caching import CacheControl
 from domain.model.call import ChatCall, Delivery
 from domain.model.chat import (

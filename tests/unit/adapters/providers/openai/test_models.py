@@ -3,7 +3,8 @@
 import attrs
 import pytest
 
-from adapters.providers.openai.codec import HOME, OpenAIConfig, openai_codec
+from adapters.providers.openai.codec import OpenAIConfig, openai_codec
+from adapters.providers.openai.home import HOME
 from adapters.providers.openai.models import ANY, MODELS, NEWER, ToolRule, facts_of
 from domain.model.chat import ReasoningEffort, Role
 from domain.model.model_info import Feature

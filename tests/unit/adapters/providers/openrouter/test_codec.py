@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.providers.openrouter.codec import HOME, OpenRouterConfig, openrouter_codec
+from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
+from adapters.providers.openrouter.home import HOME
 from adapters.wire.codec import WireRequest
 from domain.model.caching import CacheControl
 from domain.model.call import ChatCall, Delivery
