@@ -2,16 +2,20 @@
 
 Laws: it looks at each worker once a second in a few words, and every few seconds at what it has counted, so
 that little is lost with one that dies; who looks on has everyone asked anew. It never waits long for one that
-does not answer: what that said last is shown, and that it is silent. Nothing that was counted is forgotten.
+does not answer: what that said last is shown, and that it is silent. One that is stuck is killed, for it
+takes connections as long as it is there. Nothing that was counted is forgotten.
 """
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import attrs
 import trio
+from loguru import logger
 
 from adapters.telemetry.console.history import History
 from adapters.telemetry.console.statistics import Slot
@@ -30,7 +34,7 @@ PULSE_S = 1.0
 _COUNTED_EVERY = 5
 """Pulses."""
 LONG_S = 60.0
-"""Where nobody is heard for so long the server does not live; longer than a worker's start ever waits."""
+"""Who is not heard for so long is stuck: a worker is killed then, and a server does not live."""
 
 
 @attrs.define(eq=False)
@@ -111,6 +115,7 @@ class Gathered:
                 whats += ["readings", "seconds"]
                 self._look_at_processes()
             await self.refresh(*whats)
+            self._end_the_stuck()
             beats += 1
             await trio.sleep(PULSE_S)
 
@@ -181,6 +186,15 @@ class Gathered:
             return found
         raise Unknowable("no worker answers, and the callers are known to them alone")
 
+    def _end_the_stuck(self) -> None:
+        for each in self.members:
+            silence_s = trio.current_time() - each.heard_s
+            if silence_s > LONG_S:
+                logger.bind(worker=each.worker).error(
+                    "a worker has not answered for {:.0f} s; it is killed", silence_s
+                )
+                _kill(each.process)
+
     def _look_at_processes(self) -> None:
         for each in self.members:
             found = of_process(each.process)
@@ -207,6 +221,13 @@ class Gathered:
                 },
             ),
         )
+
+
+def _kill(process: int) -> None:
+    # Below 1 is not one process, but many.
+    assert process > 0
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
 
 
 def _by(spec: Spec, numbers: Mapping[str, float]) -> Reading:

@@ -53,7 +53,7 @@ async def linked() -> AsyncIterator[Ends]:
     with ours:
         ours.setblocking(False)
         gathered = Gathered(1)
-        member = Member.at(ours, 1, 1, -1, gathered.took)
+        member = Member.at(ours, 1, 1, 1 << 23, gathered.took)
         gathered.joined(member)
         voice = Worker.at(theirs.detach())
         try:

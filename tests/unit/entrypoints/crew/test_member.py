@@ -1,6 +1,7 @@
 """A supervisor's questions: answered, late, never; and what is known all the same."""
 
 import json
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +23,8 @@ from entrypoints.crew.outbox import Outbox
 from entrypoints.http.console.view import View
 from entrypoints.http.shown import Unknowable
 
+NOBODY = 2**22 + 1
+"""No process has such a number."""
 WELL = {"unready": "", "demanding": False}
 
 
@@ -59,7 +62,9 @@ class Peer:
 
 
 @contextmanager
-def peer(gathered: Gathered | None = None, worker: int = 1, process: int = -1) -> Iterator[Peer]:
+def peer(
+    gathered: Gathered | None = None, worker: int = 1, process: int = NOBODY
+) -> Iterator[Peer]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -251,6 +256,30 @@ async def test_a_server_lives_as_long_as_any_worker_is_heard(autojump_clock: Moc
         assert "no worker has been heard for 61 s" in gathered.unlive()
         one.member.hear({})
         assert gathered.unlive() == ""
+
+
+async def test_a_worker_that_is_stuck_is_killed_and_one_that_answers_is_not(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[tuple[int, int]] = []
+
+    def kill(process: int, number: int) -> None:
+        if killed:
+            # It is gone, and that was not taken note of yet.
+            raise ProcessLookupError
+        killed.append((process, number))
+
+    monkeypatch.setattr("entrypoints.crew.gathered.os.kill", kill)
+    gathered = Gathered(2)
+    async with crew(gathered, 0, 0) as (one, other), trio.open_nursery() as nursery:
+        one.member.process, other.member.process = NOBODY, NOBODY + 1
+        one.answers.clear()
+        nursery.start_soon(gathered.watch)
+        await trio.sleep(LONG_S - 1)
+        assert killed == []
+        await trio.sleep(10)
+        assert killed == [(NOBODY, signal.SIGKILL)]
+        nursery.cancel_scope.cancel()
 
 
 async def test_callers_must_be_known_until_a_worker_says_that_they_need_not(

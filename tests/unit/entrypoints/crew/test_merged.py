@@ -26,7 +26,7 @@ def call(number: int, *, age_s: float = 0.0, began: float = 0.0) -> dict[str, An
 def member(worker: int, run: int, **changes: Any) -> Member:
     link, far = socket.socketpair()
     with link, far:
-        one = Member(worker, run, -1, Outbox(link), lambda slots, shift_s: None, heard_s=5.0)
+        one = Member(worker, run, 1 << 23, Outbox(link), lambda slots, shift_s: None, heard_s=5.0)
     one.unready = ""
     one.present = {
         "output_tokens_per_s": None,
