@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
+    EnumValueDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
     FileDescriptorSet,
@@ -16,7 +17,9 @@ from google.protobuf.descriptor_pb2 import (
 )
 from grpc_tools import protoc
 
+from docs.generate.errors import WHAT
 from docs.generate.markdown import cell, code, prose, table
+from domain.model.errors import ErrorReason
 
 _HEAD = """# API reference
 
@@ -109,10 +112,21 @@ def _message(message: DescriptorProto, at: Place, said: Mapping[Place, str]) -> 
 
 def _enum(enum: EnumDescriptorProto, at: Place, said: Mapping[Place, str]) -> str:
     rows = [
-        (code(value.name), str(value.number), cell(said.get((*at, _ONE, place), "")))
+        (
+            code(value.name),
+            str(value.number),
+            cell(_meaning(value, said.get((*at, _ONE, place), ""))),
+        )
         for place, value in enumerate(enum.value)
     ]
     return _part(enum.name, said.get(at, ""), table(("Value", "Number", "Meaning"), rows))
+
+
+def _meaning(value: EnumValueDescriptorProto, said: str) -> str:
+    reason = ErrorReason.__members__.get(value.name)
+    if reason is not None:
+        return WHAT[reason][0]
+    return said or ("not said" if value.number == 0 else "")
 
 
 def _part(name: str, *parts: str) -> str:

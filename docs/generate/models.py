@@ -1,7 +1,9 @@
 """What the providers and their models take, from the tables of the codecs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
+from adapters.local.provider import FEATURES as OF_LOCAL
+from adapters.providers.compatible.codec import FEATURES as OF_COMPATIBLE
 from docs.generate.markdown import code, table
 from domain.model.model_info import Feature, ModelInfo
 from entrypoints.natives import NATIVES, Native
@@ -11,17 +13,22 @@ _HEAD = """# Providers and models reference
 
 Made from the tables that requests are checked against. A request that asks for what a model does
 not take is refused, with the path of the field, or that part is dropped with a warning
-(`unsupported_params`). Any other name of a model is passed on; what is said in
+(`unsupported_params`). A name that is not listed is passed on where the provider may have it; of
+OpenAI and Anthropic those that look like theirs. What is said in
 [`[providers.NAME.models."MODEL"]`](configuration.md) is laid over these tables.
 [Providers](../providers.md) says how each is set up.
 """
+_LEGEND = (
+    "Of the models listed below all take it, or some do, or none (empty). OpenRouter and compatible"
+    " endpoints have no list: what is said of them holds for every model of which the settings say nothing."
+)
 
 
 def page() -> str:
     """Return the reference of the providers and of the models that they are known to have."""
     known = {name: models_of(name, native) for name, native in NATIVES.items()}
     parts = [_HEAD, "## Where they are, and by which variables they are known", _homes()]
-    parts += ["## What they take", _LEGEND, _features(known)]
+    parts += ["## What they take", _LEGEND, _matrix(known)]
     parts += [_models(name, models) for name, models in known.items() if models]
     return "\n\n".join(parts) + "\n"
 
@@ -31,7 +38,13 @@ def models_of(name: str, native: Native) -> Sequence[ModelInfo]:
     return native.spoken.codec(name, NativeSettings(kind=name)).models()
 
 
-_LEGEND = "Of the models listed below: all of them take it, some do, or none (empty)."
+def takes(name: str, models: Iterable[ModelInfo]) -> Sequence[Set[Feature]]:
+    """Return what each model of a provider takes; of one without a list, what any does."""
+    listed = [each.features for each in models]
+    if listed:
+        return listed
+    other = NATIVES[name].codec(name, NativeSettings(kind=name)).info("another")
+    return [other.features] if other is not None else []
 
 
 def _homes() -> str:
@@ -50,17 +63,19 @@ def _homes() -> str:
     return table(head, rows)
 
 
-def _features(known: dict[str, Sequence[ModelInfo]]) -> str:
+def _matrix(known: Mapping[str, Sequence[ModelInfo]]) -> str:
+    taken = {name: takes(name, models) for name, models in known.items()}
+    taken |= {"compatible": [OF_COMPATIBLE], "local": [OF_LOCAL]}
     rows = [
-        (code(feature.value), *(_share(feature, models) for models in known.values()))
+        (code(feature.value), *(_share(feature, models) for models in taken.values()))
         for feature in Feature
     ]
-    return table(("Capability", *known), rows)
+    return table(("Capability", *taken), rows)
 
 
-def _share(feature: Feature, models: Sequence[ModelInfo]) -> str:
-    takes = [feature in each.features for each in models]
-    return "all" if takes and all(takes) else "some" if any(takes) else ""
+def _share(feature: Feature, models: Sequence[Set[Feature]]) -> str:
+    has = [feature in each for each in models]
+    return "all" if has and all(has) else "some" if any(has) else ""
 
 
 def _models(name: str, models: Sequence[ModelInfo]) -> str:

@@ -122,6 +122,14 @@ def test_every_field_method_and_value_of_the_wire_is_there(told: Mapping[str, st
         assert all(f"| `{method.name}` |" in page for method in service.methods)
 
 
+def test_every_field_of_the_wire_has_a_meaning(told: Mapping[str, str]) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|(?:.*)\| (.*) \|$", told["reference/api.md"], re.MULTILINE)
+    assert len(rows) > 250
+    plain = {"REASONING_EFFORT_MINIMAL", "REASONING_EFFORT_LOW"}
+    plain |= {"REASONING_EFFORT_MEDIUM", "REASONING_EFFORT_HIGH"}
+    assert {name for name, meaning in rows if not meaning.strip()} == plain
+
+
 def test_comments_of_the_wire_are_told(told: Mapping[str, str]) -> None:
     page = told["reference/api.md"]
     assert "`labels` | map of string to string | 22 | attribution: at most 16" in page
