@@ -103,7 +103,7 @@ def test_a_configuration_is_valid(snippet: Snippet) -> None:
 def test_commands_do_what_is_said_of_them(place: Place, page: Path) -> None:
     lacking = {name for name in WANTED if shutil.which(name) is None}
     shown = [each for each in snippets(page) if each.language == "sh" and not each.mark]
-    if any(f"{name} " in snippet.text for snippet in shown for name in lacking):
+    if any(re.search(rf"\b{name} ", each.text) for each in shown for name in lacking):
         pytest.skip(f"not installed: {', '.join(sorted(lacking))}")
     for snippet in shown:
         done = place.run("sh", "-eu", "-c", snippet.text)

@@ -20,7 +20,8 @@ import attrs
 from entrypoints.cli.main import main
 from tests.support.planted import leaks
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+"""Before what should have happened is taken for lost: more than a start takes on the slowest machine."""
 PROGRAM = (sys.executable, "-m", "entrypoints.cli.main")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -180,7 +181,7 @@ class Terminal:
         for _ in range(3):
             self.send("\x03")
             with suppress(AssertionError):
-                self.expect(text, PATIENCE_S / 4)
+                self.expect(text, PATIENCE_S / 12)
                 return
         raise AssertionError(f"Ctrl-C led to no {text!r}")
 
