@@ -43,7 +43,7 @@ def takes(name: str, models: Iterable[ModelInfo]) -> Sequence[Set[Feature]]:
     listed = [each.features for each in models]
     if listed:
         return listed
-    other = NATIVES[name].codec(name, NativeSettings(kind=name)).info("another")
+    other = NATIVES[name].spoken.codec(name, NativeSettings(kind=name)).info("another")
     return [other.features] if other is not None else []
 
 
