@@ -1,7 +1,8 @@
 """What is there to see: metrics and health, as an application for ASGI.
 
-`/livez` says that the process runs, `/readyz` whether calls are taken. Both are open; `/metrics` names
-models, and so asks for a token wherever it can be reached from other machines.
+`/livez` says that the server runs, `/readyz` whether calls are taken. Both are open; `/metrics` names
+models, and so asks for a token wherever it can be reached from other machines, and elsewhere for a name of
+this one: else a page of the internet whose name leads here could read it.
 """
 
 import hashlib
@@ -42,11 +43,13 @@ class Pages:
         shown: What they show.
         admission: Knows who may see what is not for everybody; ``None``: whoever gets here may see all.
         console: For people; ``None``: there is none.
+        is_named: Whether metrics may be asked for by this name of ours, as a request has it (``Host``).
     """
 
     shown: Shown
     admission: Admission | None = None
     console: Console | None = None
+    is_named: Callable[[str], bool] = lambda host: True
     # One at a time, so that writing never takes more than one thread from the calls.
     _writing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
 
@@ -92,6 +95,12 @@ class Pages:
         return Response(page.body, headers=headers)
 
     async def _refused(self, request: Request) -> Response | None:
+        if not self.is_named(request.headers.get("host", "")):
+            return PlainTextResponse(
+                "ask by a name that can only be this machine's, 127.0.0.1 or localhost, or set"
+                " http.metrics_open\n",
+                403,
+            )
         admission = self.admission
         if admission is None or not admission.demanding():
             return None

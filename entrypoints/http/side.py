@@ -16,7 +16,7 @@ from domain.services.groups import only_error_as_itself
 from entrypoints.addresses import Address, AnyAddress
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.transport.listeners import CannotListen, Listener, open_listeners
-from entrypoints.http.console.access import Access
+from entrypoints.http.console.access import Access, is_ours
 from entrypoints.http.shown import Shown
 from entrypoints.loopback import is_loopback
 from entrypoints.settings.http import HttpSettings
@@ -116,8 +116,14 @@ async def _serve(
         console = None
         if shown.has_console:
             console = await trio.to_thread.run_sync(_console, shown, access, over)
-        await server(pages(shown, guard, console).application(), settings).serve(listeners, over)
+        is_named = is_ours if access.private and not settings.metrics_open else _is_anything
+        application = pages(shown, guard, console, is_named).application()
+        await server(application, settings).serve(listeners, over)
         nursery.cancel_scope.cancel()
+
+
+def _is_anything(host: str) -> bool:
+    return True
 
 
 def _console(shown: Shown, access: Access, over: trio.Event) -> "Console":

@@ -20,7 +20,7 @@ class HttpSettings:
         idle_s: A connection without a request is closed after so long; a request has so long to come, too.
         write_stall_s: A client that does not read for so long is gone.
         metrics_open: Beyond this machine, too, whoever gets here may read the metrics: without a token of a
-            caller with the scope ``metrics.read``.
+            caller with the scope ``metrics.read``; and on this machine by whatever name.
         console: Whether there is a console, and calls are watched for it.
         caller_metrics: How many callers have metrics of their own; those above share one. 0: none has.
     """

@@ -58,7 +58,7 @@ async def _asked(
     request = h11.Request(
         method=method,
         target=path,
-        headers=list({"host": "x", "connection": "close", **said}.items()),
+        headers=list({"host": "localhost", "connection": "close", **said}.items()),
     )
     sent = connection.send(request) or b""
     if body:

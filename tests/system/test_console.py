@@ -100,8 +100,11 @@ async def test_a_page_of_the_internet_whose_name_leads_here_sees_nothing() -> No
     async with open_watched(OPEN) as watched:
         for host in ("evil.example", "evil.example:9464", "", "10.0.0.1", "[::2]:9464"):
             assert (await get(watched.http, "/console/snapshot", host=host)).status == 403
+            assert (await get(watched.http, "/metrics", host=host)).status == 403
+            assert (await get(watched.http, "/readyz", host=host)).status == 200
         for host in ("localhost", "localhost:1", "127.0.0.1", "127.8.8.8:99", "[::1]:9", "[::1]"):
             assert (await get(watched.http, "/console/snapshot", host=host)).status == 200
+            assert (await get(watched.http, "/metrics", host=host)).status == 200
 
 
 async def test_where_callers_are_known_cancelling_takes_a_scope_on_this_machine_too() -> None:

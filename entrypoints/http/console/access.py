@@ -87,7 +87,7 @@ class Access:
             caller = await self._caller(session.digest)
             if caller is not None:
                 return attrs.evolve(self._viewer(caller), csrf=self._csrf(cookie), session=True)
-        if self.private and _is_ours(host):
+        if self.private and is_ours(host):
             return Viewer(may_cancel=not self.admission.demanding(), csrf=self._csrf(""))
         if not self.admission.demanding():
             raise Refused(
@@ -167,7 +167,7 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _is_ours(host: str) -> bool:
+def is_ours(host: str) -> bool:
     """Return whether `host`, as a request names it, can only be this machine."""
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     return is_loopback(name.strip("[]"))
