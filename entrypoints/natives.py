@@ -27,11 +27,13 @@ class Native:
 
     Attributes:
         kind: Its name.
+        embeds: Whether it can be asked to embed.
         offered: Whether it is there without being configured, and called missing without a key.
     """
 
     kind: str
     home: ProviderHome
+    embeds: bool = True
     offered: bool = True
 
     @property
@@ -46,11 +48,11 @@ NATIVES: Mapping[str, Native] = {
     each.kind: each
     for each in (
         Native(kind="openai", home=OPENAI),
-        Native(kind="anthropic", home=ANTHROPIC),
+        Native(kind="anthropic", home=ANTHROPIC, embeds=False),
         Native(kind="gemini", home=GEMINI),
         Native(kind="openrouter", home=OPENROUTER),
         Native(kind="mistral", home=MISTRAL, offered=False),
-        Native(kind="deepseek", home=DEEPSEEK, offered=False),
-        Native(kind="groq", home=GROQ, offered=False),
+        Native(kind="deepseek", home=DEEPSEEK, embeds=False, offered=False),
+        Native(kind="groq", home=GROQ, embeds=False, offered=False),
     )
 }

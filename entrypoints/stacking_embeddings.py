@@ -58,12 +58,12 @@ class EmbeddingStacker:
             if not scripts:
                 return None
             return self.timed(ScriptedEmbeddings(name=name, scripts=scripts, plays_kept=0))
-        codec = _codec(name, configured)
-        if codec is None:
+        if isinstance(configured, NativeSettings) and not NATIVES[configured.kind].embeds:
             return None
         way = way_to(name, configured, self.environment)
         if isinstance(way, Absent):
             return AbsentEmbedding(name, way.remedy)
+        codec = _codec(name, configured)
         lanes = {
             alias: HttpEmbeddingModel(
                 codec=codec,
@@ -93,10 +93,11 @@ class EmbeddingStacker:
         return StackedEmbedding(provider, AdmittedEmbedding(batched, provider.name, self.admission))
 
 
-def _codec(name: str, configured: CompatibleSettings | NativeSettings) -> EmbeddingCodec | None:
+def _codec(name: str, configured: CompatibleSettings | NativeSettings) -> EmbeddingCodec:
     if isinstance(configured, NativeSettings):
         make = NATIVES[configured.kind].spoken.embeddings
-        return None if make is None else make(name, configured)
+        assert make is not None, "it was asked before whether there is one"
+        return make(name, configured)
     return compatible_embeddings(
         CompatibleEmbeddings(
             name=name,

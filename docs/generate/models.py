@@ -54,7 +54,7 @@ def _homes() -> str:
             code(native.home.key_variable),
             code(native.home.base_url_variable),
             code(native.home.base_url),
-            "yes" if native.spoken.embeddings else "",
+            "yes" if native.embeds else "",
             "" if native.offered else "yes",
         )
         for name, native in NATIVES.items()

@@ -10,11 +10,14 @@ from entrypoints.ways import Way, way_to
 
 UNKNOWN = """
 import sys
-from entrypoints.natives import NATIVES
-from entrypoints.settings.native import NativeSettings
-from entrypoints.ways import way_to
-for kind in NATIVES:
-    way_to(kind, NativeSettings(kind=kind), {})
+import anyio
+from entrypoints.compose import open_service
+from entrypoints.settings.loading import structure
+settings = {"local": {"enabled": False}, "account": {"database": "memory"}}
+async def main():
+    async with open_service(structure(settings), environment={}):
+        pass
+anyio.run(main, backend="trio")
 print(*(each for each in sys.modules if each.endswith((".anthropic.codec", ".gemini.codec", "spoken"))))
 """
 
@@ -23,6 +26,7 @@ def test_each_is_spoken_to_by_its_own_name() -> None:
     assert SPOKEN.keys() == NATIVES.keys()
     for kind, native in NATIVES.items():
         assert native.spoken.codec(kind, NativeSettings(kind=kind)).name == kind
+        assert (native.spoken.embeddings is not None) is native.embeds
 
 
 def test_each_is_reached_at_its_home_with_its_key() -> None:
