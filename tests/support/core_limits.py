@@ -7,7 +7,7 @@ import trio
 
 from adapters.storage.limit_gates import first_short
 from adapters.storage.memory_limiter import MemoryLimiter
-from domain.policy.meters import MINUTE_US, BudgetMeter, Moment, RateMeter, SlotMeter
+from domain.policy.meters import MINUTE_US, Moment, SlotMeter
 
 
 def assert_at_rest(books: MemoryLimiter) -> None:
@@ -17,7 +17,7 @@ def assert_at_rest(books: MemoryLimiter) -> None:
         meter = gate.meter
         if isinstance(meter, SlotMeter):
             assert meter._held == 0
-        elif isinstance(meter, RateMeter | BudgetMeter):
+        else:
             assert meter._reserved == 0
     assert books._waiting == 0
 

@@ -82,7 +82,8 @@ def test_what_outlasts_the_grace_is_cut_and_told_so(tmp_path: Path) -> None:
     with serving(tmp_path, CONFIG) as server:
         ends = called(server, "minute", 5, lambda: server.process.send_signal(signal.SIGTERM))
         assert stopped(server) == (0, 0, 5)
-        assert 3.0 <= took_s(server) < 4.0
+        # After the grace, and soon; how soon, a busy machine says.
+        assert 3.0 <= took_s(server) < 6.0
         for error in ends:
             assert isinstance(error, grpc.Call)
             assert error.code() is grpc.StatusCode.UNAVAILABLE

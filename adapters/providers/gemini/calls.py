@@ -63,7 +63,10 @@ def function_responses(
     """Give the parts that answer `calls`, in their order; what does not fit is refused."""
     left = list(results)
     for call in calls:
-        found = next((each for each in left if each.part.tool_call_id == call.part.id), None)
+        # Where Gemini gave no ids, a caller may send none either: then names tell.
+        fitting = [each for each in left if each.part.tool_call_id == call.part.id]
+        named = (each for each in fitting if each.part.name in ("", call.part.name))
+        found = next(named, None) or next(iter(fitting), None)
         if found is None:
             draft.refuse(
                 call.path,
@@ -82,6 +85,12 @@ def function_responses(
 
 
 def _function_response(result: ToolResult, call: ToolCall, path: str, draft: Draft) -> JsonObject:
+    if result.name not in ("", call.name):
+        draft.refuse(
+            f"{path}.tool_result.name",
+            f"is {result.name!r}, but the call that it answers is one of {call.name!r}: say that, or"
+            " nothing",
+        )
     texts: list[str] = []
     pictures: list[JsonObject] = []
     for index, part in enumerate(result.content):

@@ -46,7 +46,23 @@ def test_results_stand_in_the_order_of_their_calls_however_they_came() -> None:
 
 def test_the_name_is_looked_up_through_the_id() -> None:
     assert responses(tool(gave("c1", "x")))[0]["name"] == "weather"
-    assert responses(tool(gave("c1", "x", name="forecast")))[0]["name"] == "forecast"
+    assert responses(tool(gave("c1", "x", name="weather")))[0]["name"] == "weather"
+
+
+@pytest.mark.parametrize("known_by", ["c1", ""])
+def test_a_result_of_another_function_is_refused(known_by: str) -> None:
+    wrong = tool(gave(known_by, "x", name="forecast"))
+    path = "messages[2].parts[0].tool_result.name"
+    assert list(refusals(user("hi"), model(called(known_by)), wrong)) == [path]
+
+
+def test_without_ids_names_tell_which_call_is_answered() -> None:
+    two = (called("", "f"), called("", "g"))
+    answers = responses(tool(gave("", "1", name="g"), gave("", "2", name="f")), calls=two)
+    assert [(each["name"], each["response"]["output"]) for each in answers] == [
+        ("f", "2"),
+        ("g", "1"),
+    ]
 
 
 def test_calls_that_share_an_id_are_answered_in_turn() -> None:
