@@ -17,11 +17,20 @@ from h2.exceptions import (
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamClosedBy, StreamState
 from hpack.exceptions import HPACKError
-from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame
+from hyperframe.frame import (
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    RstStreamFrame,
+    SettingsFrame,
+)
 
 from entrypoints.grpc.transport.engine import PROTOCOL_ERROR, SLACK, EngineLimits
 
 DEFAULT_WINDOW = 65_535
+# Of the headers that we send, whatever larger table the peer offers: hpack looks through all of it each time.
+_MOST_TABLE_BYTES = 4096
 
 
 class LenientConnection(H2Connection):
@@ -93,6 +102,12 @@ class LenientConnection(H2Connection):
     def _terminate_connection(self, error_code: int) -> None:
         # The engine says it, whatever went wrong.
         return
+
+    def _receive_settings_frame(self, frame: SettingsFrame) -> tuple[list[Frame], list[said.Event]]:
+        offered = frame.settings.get(SettingsFrame.HEADER_TABLE_SIZE)
+        if offered is not None:
+            frame.settings[SettingsFrame.HEADER_TABLE_SIZE] = min(offered, _MOST_TABLE_BYTES)
+        return super()._receive_settings_frame(frame)
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[said.Event]]:
         event = said.ConnectionTerminated()

@@ -1,10 +1,12 @@
 """The seam: both engines say the same of the same bytes, and no stream that is gone is an error."""
 
+import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import attrs
+import hpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +30,15 @@ from entrypoints.grpc.transport.engine import (
 from entrypoints.grpc.transport.h2_engine import H2Engine
 from entrypoints.grpc.transport.nghttp2_engine import Nghttp2Engine
 from tests.support.grpc_play import OTHER, request_headers
+from tests.support.raw_http2 import (
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PREFACE,
+    SETTINGS,
+    block,
+    frame,
+)
 
 RESPONSE = ((b":status", b"200"),)
 TRAILERS = ((b"grpc-status", b"0"),)
@@ -426,3 +437,31 @@ def test_no_bytes_raise_anything_but_an_engine_error(
     else:
         server.take()
         server.events()
+
+
+@pytest.mark.parametrize("engine", NAMES)
+def test_a_peer_that_offers_a_large_header_table_gets_a_usual_one(engine: str) -> None:
+    server = engine_factory(engine)(False, EngineLimits())
+    server.start()
+    offer = struct.pack(">HI", 1, 2**30)
+    server.receive(PREFACE + frame(SETTINGS, 0, 0, offer))
+    decoder = hpack.Decoder()
+    decoder.max_allowed_table_size = 2**30
+    for stream_id in range(1, 200, 2):
+        unlike = (b"x-request-id", b"%0100d" % stream_id)
+        server.receive(
+            frame(HEADERS, END_HEADERS | END_STREAM, stream_id, block(request_headers()))
+        )
+        server.respond(stream_id, (*RESPONSE, unlike))
+        server.trailers(stream_id, TRAILERS)
+        blocks = [each for kind, each in _frames(server.take()) if kind == HEADERS]
+        assert unlike in decoder.decode(blocks[0], raw=True)
+        decoder.decode(blocks[1], raw=True)
+    assert decoder.header_table_size <= 4096
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while data:
+        end = 9 + int.from_bytes(data[:3])
+        yield data[3], data[9:end]
+        data = data[end:]
