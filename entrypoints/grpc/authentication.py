@@ -136,6 +136,6 @@ def _token(shown: Sequence[str | bytes]) -> str:
         raise Unauthenticated(f"the authorization has no token: {_EXPECTED}")
     if len(token) > _MAX_TOKEN:
         raise Unauthenticated(f"the token is longer than {_MAX_TOKEN} characters: {_EXPECTED}")
-    if not token.isprintable() or " " in token:
+    if not (token.isascii() and token.isprintable()) or " " in token:
         raise Unauthenticated(f"the token holds a space or what cannot be printed: {_EXPECTED}")
     return token

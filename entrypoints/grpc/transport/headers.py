@@ -164,6 +164,9 @@ def _metadata_pairs(name: bytes, value: bytes) -> list[tuple[str, str | bytes]] 
         key = name.decode("ascii")
         if key in _RESERVED:
             return []
+        if key == "authorization":
+            # What is wrong with it is for those to say who know callers.
+            return [(key, value.decode("ascii", "replace"))]
         if not key.endswith("-bin"):
             return [(key, value.decode("ascii"))]
         # Senders may join values with commas, and leave out the padding.

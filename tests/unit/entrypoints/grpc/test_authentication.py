@@ -85,6 +85,7 @@ async def test_a_token_says_who_calls(value: str) -> None:
         (["Bearer  "], "has no token"),
         ([f"Bearer {TOKEN} {TOKEN}"], "holds a space"),
         ([f"Bearer {TOKEN}\t"], "holds a space"),
+        ([f"Bearer {TOKEN}\ufffd"], "holds a space"),
         (["Bearer " + "x" * 1025], "longer than 1024"),
         ([f"Bearer {TOKEN}", f"Bearer {TOKEN}"], "there are 2 authorizations"),
         ([f"Bearer {TOKEN}x"], "nobody has this token"),

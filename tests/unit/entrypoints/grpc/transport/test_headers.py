@@ -189,3 +189,9 @@ def test_a_status_that_is_none() -> None:
     assert unknown is not None
     assert unknown.code is StatusCode.UNKNOWN
     assert unknown.metadata == (("x", "y"),)
+
+
+def test_who_calls_with_bytes_that_are_no_text_is_left_to_the_authentication() -> None:
+    head = read_head([*request_headers(), (b"authorization", b"Bearer \xff")])
+    assert isinstance(head, CallHead)
+    assert head.metadata == (("authorization", "Bearer \ufffd"),)
