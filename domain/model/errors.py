@@ -232,5 +232,17 @@ class ProviderFailure(ChatError):
     """The provider, or the way to it, failed; the reason starts with ``PROVIDER_``."""
 
 
+class RouteBroken(ProviderFailure):
+    """A route fails, and is left alone until it is tried with care; the reason is what failed last.
+
+    Nobody waits for such a route within a call, whether the call came before that or after.
+    """
+
+    @property
+    def before_upstream(self) -> bool:
+        """Always: the provider was not asked."""
+        return True
+
+
 class ServiceFailure(ChatError):
     """We failed; the reason starts with ``SERVICE_``."""

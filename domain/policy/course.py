@@ -179,11 +179,14 @@ def more_telling(before: ChatError, error: ChatError) -> ChatError:
 
 
 def at(call: ChatCall, target: Target) -> ChatCall:
-    """Return `call` as it goes to `target`: first in its plan, so that its key is known below."""
-    request = call.request
+    """Return `call` as it goes to `target`: first in its plan, so that its key is known below.
+
+    Where it was comes last there: who looks for a second route is to find one that has not just failed.
+    """
+    request, (before, *others) = call.request, call.plan
     if (request.provider, request.model) != (target.provider, target.model):
         request = attrs.evolve(request, provider=target.provider, model=target.model)
-    rest = (each for each in call.plan if each != target)
+    rest = [each for each in (*others, before) if each != target]
     return attrs.evolve(call, request=request, plan=(target, *rest))
 
 

@@ -12,7 +12,7 @@ from enum import Enum
 
 import attrs
 
-from domain.model.errors import ChatError, ErrorReason, LimitExceeded
+from domain.model.errors import ChatError, ErrorReason, LimitExceeded, RouteBroken
 
 
 class Remedy(Enum):
@@ -105,6 +105,9 @@ def remedy(error: ChatError, *, begun: bool, resend: bool) -> Remedy:
         begun: Whether the answer had begun.
         resend: Whether a request that was accepted may be sent again.
     """
+    if isinstance(error, RouteBroken):
+        # To wait for it would be to stand in line before a door that may stay closed.
+        return Remedy.ELSEWHERE
     found = REMEDIES.get(error.reason, Remedy.NOTHING)
     if found is Remedy.AGAIN:
         if not resend and error.reason in _AT_WORK and (begun or _accepted(error)):

@@ -92,7 +92,7 @@ class RouteBook:
         if route is not None and route.breaker is not None:
             wait_s = route.breaker.wait_s(now_s)
             if wait_s:
-                return Standing(wait_s, route.breaker.reason, sure=True)
+                return Standing(wait_s, route.breaker.reason, sure=True, broken=True)
         if not self._whole and (route is None or not route.rests):
             return FREE
         rests = [self._rest(provider, key, route, now_s) for key in only or self._of(provider)]

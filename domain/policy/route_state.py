@@ -40,11 +40,13 @@ class Standing:
         wait_s: How long it is left alone yet; 0: it may be called.
         reason: What failed last; None: nothing is wrong.
         sure: Whether it is known to be of no use before; where not, it may be tried for want of a better.
+        broken: Whether it is the route that fails, and not its keys that rest.
     """
 
     wait_s: float = 0.0
     reason: ErrorReason | None = None
     sure: bool = False
+    broken: bool = False
 
     @property
     def free(self) -> bool:

@@ -14,7 +14,7 @@ import attrs
 
 from domain.model.call import ChatCall, Ledger
 from domain.model.embedding import EmbeddingCall, EmbeddingResponse
-from domain.model.errors import ChatError, ErrorReason, ProviderFailure
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure, RouteBroken
 from domain.model.events import ChatEvent
 from domain.model.usage import Attempt, AttemptOutcome
 from domain.policy.route_book import RouteBook, Visit
@@ -162,7 +162,8 @@ def skip(ledger: Ledger, provider: str, model: str, standing: Standing) -> None:
 def left_alone(provider: str, model: str, standing: Standing) -> ProviderFailure:
     """Return the error of a route that is left alone now."""
     reason = standing.reason or ErrorReason.PROVIDER_OVERLOADED
-    return ProviderFailure(
+    failure = RouteBroken if standing.broken else ProviderFailure
+    return failure(
         f"{provider}/{model} is left alone for {standing.wait_s:.1f} s yet, after {reason.name}:"
         " try again then, or ask another model",
         reason,

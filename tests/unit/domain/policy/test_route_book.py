@@ -150,7 +150,7 @@ def test_a_route_that_fails_is_left_alone_by_all_its_keys_and_other_routes_are_n
     it = book(ONE, TWO)
     for _ in range(2):
         visit(it, 0.0, BROKEN)
-    assert it.standing("p", "m", 1.0) == Standing(9.0, BROKEN, sure=True)
+    assert it.standing("p", "m", 1.0) == Standing(9.0, BROKEN, sure=True, broken=True)
     assert it.standing("p", "other", 1.0) is FREE
     assert it.standing("p", "m", 10.0) is FREE
     probe = it.begin("p", "m", 10.0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from domain.model.call import ChatCall, Delivery
-from domain.model.errors import ChatError, ErrorReason, ProviderFailure
+from domain.model.errors import ChatError, ErrorReason, ProviderFailure, RouteBroken
 from domain.model.events import ChatEvent, Finished, TextDelta
 from domain.model.routing import Routing
 from domain.model.target import Target
@@ -212,6 +212,32 @@ async def test_requests_are_never_more_than_the_call_may_make(
         with suppress(ChatError):
             await it.hear(it.asked(most=most))
     assert len(it.attempts) <= most
+
+
+async def test_a_second_is_looked_for_where_the_call_has_not_failed_already(
+    autojump_clock: MockClock,
+) -> None:
+    it = World(Upstream((failure(ErrorReason.PROVIDER_OVERLOADED),)), Upstream(SLOW, name="b"))
+    call = it.asked()
+    routing = attrs.evolve(
+        call.request.routing, fallbacks=(Target("b", "m"), Target("b", "another"))
+    )
+    it.call = attrs.evolve(call, request=attrs.evolve(call.request, routing=routing))
+    await it.hear(it.call)
+    assert it.attempts == [("a", FAILED), ("b", LOST), ("b", SERVED)]
+    assert [each.request.model for each in it.b.calls] == ["m", "another"]
+
+
+async def test_one_that_is_left_alone_does_not_speak_for_the_race(
+    autojump_clock: MockClock,
+) -> None:
+    """That its breaker left the second alone says nothing of the first, which is tried again."""
+    closed = RouteBroken("b/m is left alone", ErrorReason.PROVIDER_OVERLOADED)
+    first = failure(ErrorReason.PROVIDER_SERVER_ERROR)
+    it = World(Upstream((2.0, first)), Upstream((), name="b", entry=[closed]))
+    with pytest.raises(ChatError) as caught:
+        await it.hear(it.asked(most=2))
+    assert caught.value is first
 
 
 async def test_a_budget_bounds_what_is_asked_twice(autojump_clock: MockClock) -> None:

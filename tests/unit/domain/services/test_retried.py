@@ -32,6 +32,7 @@ from domain.model.routing import MidStream, Routing
 from domain.model.target import Target
 from domain.model.usage import Attempt, AttemptOutcome
 from domain.model.watch import ResortKind
+from domain.policy.breaker import BreakerRules
 from domain.policy.retry import RetryPolicy
 from domain.policy.retry_budget import BudgetPolicy
 from domain.policy.route_book import RouteBook
@@ -304,6 +305,31 @@ async def test_a_route_that_nobody_may_ask_costs_the_call_no_request(
     async with model.stream(it.call) as events:
         assert said(await drain(events)) == said(ANSWER)
     assert it.attempts == [("a", AttemptOutcome.SKIPPED_COOLDOWN), (served, SERVED)]
+
+
+@pytest.mark.parametrize("fallbacks", [(), (Target("b", "m"),)])
+async def test_a_route_whose_breaker_opens_is_not_waited_for(
+    fallbacks: tuple[Target, ...], autojump_clock: MockClock
+) -> None:
+    """Who comes later is told at once, and who was there before is too."""
+    it = World(Turns(([failure()],)), Turns(([failure()],), "b"))
+    book = RouteBook(BreakerRules(min_calls=1, open_s=10.0))
+    laned = Laned("a", {"": Settled(it.a, "a", it.log)}, book)
+    providers = {"a": Stacked(it.a, laned), "b": Stacked(it.b, Settled(it.b, "b", it.log))}
+    model = Routed(providers, Retried(Routes(providers), it.policy, chance=lambda: 0.5))
+    routing = Routing(fallbacks=fallbacks, max_attempts=10)
+    it.call = ask(attrs.evolve(question(model="m"), provider="a", routing=routing))
+    with pytest.raises(ProviderFailure) as caught:
+        async with model.stream(it.call) as events:
+            await drain(events)
+    if not fallbacks:
+        # After the wait for its second attempt, which nobody made.
+        assert trio.current_time() == pytest.approx(0.275)
+        assert caught.value.retry_after_s == pytest.approx(9.725)
+    assert it.attempts[0] == ("a", FAILED)
+    assert it.attempts.count(("a", AttemptOutcome.SKIPPED_COOLDOWN)) == 1
+    # What is there besides is tried as often as it may be.
+    assert it.attempts.count(("b", FAILED)) == (9 if fallbacks else 0)
 
 
 async def test_keys_that_are_refused_do_not_starve_a_fallback() -> None:
