@@ -238,11 +238,6 @@ class RouteBroken(ProviderFailure):
     Nobody waits for such a route within a call, whether the call came before that or after.
     """
 
-    @property
-    def before_upstream(self) -> bool:
-        """Always: the provider was not asked."""
-        return True
-
 
 class ServiceFailure(ChatError):
     """We failed; the reason starts with ``SERVICE_``."""

@@ -198,10 +198,11 @@ class _Race(AbstractAsyncContextManager[AsyncIterator[ChatEvent]], AsyncIterator
                 self._of.took(each.call, now_s - each.start_s)
 
     def _error(self) -> ChatError:
-        first, *others = [each.error for each in self._runners if each.error is not None]
-        # That the second was not let in is no news beside what became of the first.
-        told = [each for each in others if not each.before_upstream]
-        return more_telling(first, told[0]) if told else first
+        first, *others = self._runners
+        assert first.error is not None, "undecided"
+        # That the second was not let in, whoever said so, is no news beside what became of the first.
+        told = [each.error for each in others if each.error is not None and each.asked]
+        return more_telling(first.error, told[0]) if told else first.error
 
     def _tell(self, hedge: ChatCall) -> None:
         watch = self._call.ledger.watch
@@ -240,6 +241,12 @@ class _Runner:
     won: bool = False
     error: ChatError | None = None
     _open: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether its provider was, as far as is settled."""
+        made = self.call.ledger.attempts
+        return any(each.outcome is not AttemptOutcome.SKIPPED_COOLDOWN for each in made)
 
     async def run(self) -> None:
         """Run; what goes wrong with the attempt is kept, what is a bug comes out."""

@@ -1,7 +1,7 @@
 """Answers that are asked for at two routes."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from operator import attrgetter
 
 import anyio
@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from domain.model.call import ChatCall, Delivery
-from domain.model.errors import ChatError, ErrorReason, ProviderFailure, RouteBroken
+from domain.model.errors import (
+    ChatError,
+    ErrorReason,
+    LimitExceeded,
+    ProviderFailure,
+    QuotaViolation,
+    RouteBroken,
+)
 from domain.model.events import ChatEvent, Finished, TextDelta
 from domain.model.routing import Routing
 from domain.model.target import Target
@@ -28,6 +35,7 @@ from domain.services.route import Routed
 from domain.services.routes import Routes
 from domain.services.settle import Settled
 from domain.services.stacked import Stacked
+from ports.chat_model import ChatModel
 from tests.support.core_cancel import Cut, cancel_at_every_await
 from tests.support.core_model import (
     ANSWER,
@@ -62,6 +70,7 @@ class World:
     retry: RetryPolicy = ONCE
     log: SlowLog = attrs.field(factory=SlowLog)
     call: ChatCall = attrs.field(factory=ask)
+    refused: ChatError | None = None
     model: Routed = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,6 +79,8 @@ class World:
             each.name: Stacked(each, Settled(each, each.name, self.log))
             for each in (self.a, self.b)
         }
+        if self.refused is not None:
+            providers["b"] = Stacked(self.b, Door(providers["b"].top, self.refused))
         hedged = Hedged(Routes(providers), self.policy, self.retry.max_attempts)
         loop = Retried(hedged, self.retry, chance=lambda: 0.5)
         self.model = Routed(providers, loop)
@@ -195,12 +206,37 @@ async def test_what_helps_nobody_is_told_of_a_race_too(autojump_clock: MockClock
     assert it.attempts == [("a", FAILED), ("b", FAILED)]
 
 
-async def test_a_second_that_is_not_let_in_is_no_news(autojump_clock: MockClock) -> None:
-    refused = ChatError("full", ErrorReason.POLICY_RATE_LIMITED)
-    it = World(Upstream((2.0, failure())), Upstream(name="b", entry=(refused,)))
-    with pytest.raises(ChatError, match="no"):
-        await it.hear()
-    assert [(each.provider, each.outcome) for each in it.call.ledger.attempts] == [("a", FAILED)]
+@attrs.frozen(eq=False)
+class Door:
+    """What stands before a provider, and lets nobody in who does not want to wait."""
+
+    inner: ChatModel
+    error: ChatError
+
+    @asynccontextmanager
+    async def stream(self, call: ChatCall, /) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+        if call.request.timeouts.max_queue_s == 0:
+            raise self.error
+        async with self.inner.stream(call) as events:
+            yield events
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ChatError("full", ErrorReason.POLICY_RATE_LIMITED),
+        LimitExceeded(ErrorReason.SERVICE_OVERLOADED, QuotaViolation("service", "full")),
+        RouteBroken("b/m is left alone", ErrorReason.PROVIDER_OVERLOADED, retry_after_s=9.0),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_second_that_is_not_let_in_is_no_news(
+    refused: ChatError, autojump_clock: MockClock
+) -> None:
+    """What becomes of the call is what the first makes of it, which can be repaired."""
+    it = World(Upstream((2.0, failure(ErrorReason.PROVIDER_SERVER_ERROR))), refused=refused)
+    await it.hear()
+    assert it.attempts == [("a", FAILED), ("b", SERVED)]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -226,18 +262,6 @@ async def test_a_second_is_looked_for_where_the_call_has_not_failed_already(
     await it.hear(it.call)
     assert it.attempts == [("a", FAILED), ("b", LOST), ("b", SERVED)]
     assert [each.request.model for each in it.b.calls] == ["m", "another"]
-
-
-async def test_one_that_is_left_alone_does_not_speak_for_the_race(
-    autojump_clock: MockClock,
-) -> None:
-    """That its breaker left the second alone says nothing of the first, which is tried again."""
-    closed = RouteBroken("b/m is left alone", ErrorReason.PROVIDER_OVERLOADED)
-    first = failure(ErrorReason.PROVIDER_SERVER_ERROR)
-    it = World(Upstream((2.0, first)), Upstream((), name="b", entry=[closed]))
-    with pytest.raises(ChatError) as caught:
-        await it.hear(it.asked(most=2))
-    assert caught.value is first
 
 
 async def test_a_budget_bounds_what_is_asked_twice(autojump_clock: MockClock) -> None:
