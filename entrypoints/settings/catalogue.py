@@ -1,18 +1,25 @@
 """Settings of public names, sections ``[models.NAME]``: what callers ask for, and where that is answered."""
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import cattrs
-from attrs.validators import gt, in_, optional
+from attrs.validators import in_
 
 from domain.policy.routing import Strategy
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 GRANT = "models"
 """Instead of a provider's name in ``allow`` it grants public names: ``models/fast``."""
+
+
+def _is_a_share(_: object, attribute: "attrs.Attribute[float | None]", value: float | None) -> None:
+    # Written so that NaN is none.
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(f"'{attribute.name}' must be above 0 and finite, not {value:g}")
 
 
 def _are_places(
@@ -35,7 +42,7 @@ class RouteSettings:
     """
 
     target: str
-    weight: float | None = attrs.field(default=None, validator=optional(gt(0)))
+    weight: float | None = attrs.field(default=None, validator=_is_a_share)
     keys: tuple[int, ...] = attrs.field(default=(), validator=_are_places)
 
     @property
@@ -71,7 +78,7 @@ class PublicModelSettings:
     """
 
     routes: tuple[RouteSettings, ...] = attrs.field(validator=_not_empty)
-    strategy: str = attrs.field(default="", validator=in_(("", *Strategy)))
+    strategy: str = attrs.field(default="", validator=in_(("", *map(str, Strategy))))
     fallbacks: tuple[RouteSettings, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -115,15 +122,15 @@ def add_catalogue_hooks(converter: cattrs.Converter) -> None:
 
 def check_catalogue(
     models: Mapping[str, PublicModelSettings],
-    providers: Collection[str],
     declared: Mapping[str, Collection[str]],
+    closed: Collection[str],
 ) -> None:
     """Refuse names that nobody could call, and routes that lead nowhere.
 
     Args:
         models: By public name.
-        providers: All that can be called.
-        declared: Provider's name -> models that it is known to have.
+        declared: Provider's name, of all that can be called -> models that it is known to have.
+        closed: Providers that have no others.
 
     Raises:
         ValueError: Names the path.
@@ -134,12 +141,12 @@ def check_catalogue(
                 f"'models' name {name!r} is not fit: use up to 128 letters, digits and . _ : / @ + -"
             )
         prefix, slash, _ = name.partition("/")
-        if slash and prefix in providers:
+        if slash and prefix in declared:
             raise ValueError(
                 f"'models' name {name!r} means a model of the provider {prefix}: choose another name"
             )
         for path, target in _targets(public):
-            _check_target(f"models.{name}.{path}", target, providers)
+            _check_target(f"models.{name}.{path}", target, declared, closed)
         led_to = {each.target for each in (*public.routes, *public.fallbacks)}
         hidden = [each for each, known in declared.items() if name in known]
         if hidden and not any(f"{each}/{name}" in led_to for each in hidden):
@@ -159,11 +166,17 @@ def _lists(public: PublicModelSettings) -> Sequence[tuple[str, Sequence[RouteSet
     return ("routes", public.routes), ("fallbacks", public.fallbacks)
 
 
-def _check_target(path: str, target: str, providers: Collection[str]) -> None:
+def _check_target(
+    path: str, target: str, declared: Mapping[str, Collection[str]], closed: Collection[str]
+) -> None:
     provider, slash, model = target.partition("/")
     if not (provider and slash and model):
         raise ValueError(f"'{path}' {target!r} must be provider/model")
-    if provider not in providers:
+    if provider not in declared:
         raise ValueError(
-            f"'{path}' there is no provider {provider!r}, only {', '.join(sorted(providers))}"
+            f"'{path}' there is no provider {provider!r}, only {', '.join(sorted(declared))}"
+        )
+    if provider in closed and model not in declared[provider]:
+        raise ValueError(
+            f"'{path}' {provider} has no model {model!r}, only {', '.join(sorted(declared[provider]))}"
         )

@@ -20,7 +20,7 @@ from entrypoints.settings.logs import LogSettings
 from entrypoints.settings.media import MediaSettings
 from entrypoints.settings.native import NATIVE_KINDS, OFFERED_KINDS, NativeSettings
 from entrypoints.settings.prices import PriceSettings
-from entrypoints.settings.providers import ProviderSettings, declared
+from entrypoints.settings.providers import ProviderSettings, ScriptedSettings, declared
 from entrypoints.settings.response_cache import ResponseCacheSettings
 from entrypoints.settings.retry import RetrySettings
 from entrypoints.settings.timeouts import TimeoutSettings
@@ -67,9 +67,13 @@ def _callable(
         )
     offered = {kind: NativeSettings(kind=kind) for kind in OFFERED_KINDS}
     known = {name: declared(each) for name, each in {**offered, **settings.providers}.items()}
+    closed = {
+        name for name, each in settings.providers.items() if isinstance(each, ScriptedSettings)
+    }
     if settings.local.enabled:
         known["local"] = {settings.local.model}
-    check_catalogue(models, known.keys(), known)
+        closed.add("local")
+    check_catalogue(models, known, closed)
 
 
 def _told_apart(

@@ -1,5 +1,6 @@
 """Public names in the settings: what they stand for, and what is said of those that make no sense."""
 
+import math
 from typing import Any
 
 import pytest
@@ -71,13 +72,28 @@ def test_a_variable_can_hold_a_public_name() -> None:
             "models.m.fallbacks[0].target: there is no provider 'groq'",
         ),
         ("m", {"routes": ["openai/a", "openai/a"]}, "models.m.routes: openai/a is there twice"),
-        ("m", {"routes": ["openai/a"], "strategy": "best"}, "models.m.strategy"),
+        ("m", {"routes": ["openai/a"], "strategy": "best"}, "'ordered', 'weighted', 'fastest')"),
+        (
+            "m",
+            {"routes": ["demo/tyni"]},
+            "routes[0].target: demo has no model 'tyni', only other, tiny",
+        ),
+        (
+            "m",
+            {"routes": ["openai/a"], "fallbacks": ["local/m"]},
+            "models.m.fallbacks[0].target: local has no model 'm', only smollm2-135m-instruct",
+        ),
         (
             "m",
             {"routes": [{"target": "openai/a", "weight": 1}], "strategy": "fastest"},
             "models.m.strategy: must be weighted",
         ),
         ("m", {"routes": [{"target": "openai/a", "weight": 0}]}, "models.m.routes[0].weight"),
+        (
+            "m",
+            {"routes": [{"target": "openai/a", "weight": math.inf}]},
+            "models.m.routes[0].weight",
+        ),
         ("m", {"routes": [{"target": "openai/a", "keys": [0]}]}, "models.m.routes[0].keys"),
         ("m", {"routes": [{"target": "openai/a", "wieght": 2}]}, "did you mean weight?"),
         (
