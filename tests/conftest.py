@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.planted import leaks, planted
 from tests.support.postgres import postgres_server, postgres_url
@@ -11,6 +12,10 @@ from tests.support.redis import redis_server, redis_url
 
 # loguru's own handler, which tests log to unless they set up another, would show the values of variables.
 os.environ["LOGURU_DIAGNOSE"] = "0"
+
+# How fast a machine is, is not what a property says.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 __all__ = ["postgres_server", "postgres_url", "redis_server", "redis_url"]
 

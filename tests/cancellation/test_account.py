@@ -92,7 +92,7 @@ def schedules(draw: st.DrawFn) -> tuple[list[Planned], list[list[int]], tuple[in
     return plans, groups, (draw(st.integers(0, 150)), draw(st.sampled_from(When)))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(schedule=schedules())
 def test_every_attempt_has_its_record_no_limit_is_exceeded_and_nothing_is_kept(
     schedule: tuple[Sequence[Planned], Sequence[Sequence[int]], tuple[int, When]],

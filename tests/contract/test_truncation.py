@@ -61,7 +61,7 @@ def end_of(name: str, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("name", CODECS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SAID, st.data())
 def test_a_stream_cut_before_its_end_is_an_error(
     name: str, said: Said, data: st.DataObject
@@ -76,7 +76,7 @@ def test_a_stream_cut_before_its_end_is_an_error(
 
 
 @pytest.mark.parametrize("name", CODECS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SAID, st.lists(st.integers(0, 3_000), max_size=6))
 def test_a_whole_stream_is_an_answer_however_it_is_cut(
     name: str, said: Said, cuts: list[int]

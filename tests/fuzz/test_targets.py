@@ -28,13 +28,13 @@ CONTENT = st.binary(max_size=40) | FIELDS.map(block)
 FRAMES = st.lists(st.builds(frame, KINDS, FLAGS, STREAMS, CONTENT), max_size=8).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FRAMES | st.binary(max_size=200))
 def test_no_frames_break_an_engine(data: bytes) -> None:
     frames(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.sampled_from([b"grpc-timeout", b"grpc-status", b":path", b"a-bin"]), TEXT)
@@ -45,7 +45,7 @@ def test_no_headers_break_their_reader(data: bytes) -> None:
     headers(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.binary(max_size=30).map(lambda body: b"\0" + len(body).to_bytes(4, "big") + body)

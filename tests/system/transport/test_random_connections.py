@@ -61,7 +61,7 @@ async def _played(engine: str, spoiled: list[tuple[int, int]], cuts: list[int]) 
             assert good.statuses.get(1) == b"0"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["nghttp2", "h2"]), SPOILED, CUTS)
 def test_spoiled_bytes_trouble_nobody_else(
     engine: str, spoiled: list[tuple[int, int]], cuts: list[int]

@@ -266,7 +266,7 @@ WISHES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ROWS, ROWS, WISHES)
 def test_whatever_fails_and_whoever_leaves_everyone_hears_the_truth_in_time(
     a: list[list[Step]], b: list[list[Step]], wishes: list[Wish]

@@ -151,7 +151,7 @@ def test_a_loop_that_has_ended_stops_its_answers() -> None:
     assert said == [True]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     slots=st.integers(1, 3),
     order=st.permutations(range(7)),

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import jsonschema.exceptions
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.providers.compatible.embeddings import CompatibleEmbeddings, compatible_embeddings
@@ -166,7 +166,6 @@ def validator() -> jsonschema.Draft202012Validator:
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1),
     st.none() | st.integers(1, 10_000),

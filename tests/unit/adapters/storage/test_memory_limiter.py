@@ -339,7 +339,7 @@ class _Books:
         assert_reasons_to_wait(self.limiter, WALL_S)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(plans=PLANS)
 def test_whatever_happens_no_limit_is_exceeded_and_nothing_is_kept(
     plans: Sequence[Planned],

@@ -110,7 +110,7 @@ async def test_memory_lets_go_what_was_used_longest_ago() -> None:
     assert [key for key in (b"a", b"b", b"c", b"d") if await cache.get(key)] == [b"a", b"c", b"d"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 3_000)), max_size=30))
 def test_memory_never_takes_more_than_it_may(puts: list[tuple[str, int]]) -> None:
     async def play() -> None:
@@ -212,7 +212,7 @@ usages = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(events, max_size=6), usages, st.sampled_from(FinishReason), texts)
 def test_whatever_was_said_is_read_as_it_was_written(
     found: list[ChatEvent], usage: Usage, reason: FinishReason, word: str
@@ -245,7 +245,7 @@ def test_no_field_of_an_event_is_forgotten() -> None:
     assert decode(data) == (answer, 0.0)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=30) | st.text(max_size=30).map(str.encode))
 def test_what_cannot_be_read_is_absent(data: bytes) -> None:
     assert decode(data) is None

@@ -299,7 +299,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(EVENTS)
 def test_no_record_is_lost_or_doubled_whatever_happens(events: list[tuple[str, float]]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -24,7 +24,7 @@ from domain.model.response import ChatResponse, ResponseFold
 from domain.model.usage import Attempt, AttemptOutcome, Usage
 from tests.support.core_model import ANSWER, FINISHED, STARTED, USAGE
 
-LAWS = settings(deadline=None, max_examples=150)
+LAWS = settings(max_examples=150)
 
 
 def fold(events: Sequence[ChatEvent]) -> ChatResponse:

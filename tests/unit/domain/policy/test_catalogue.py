@@ -35,7 +35,7 @@ def test_a_name_that_means_none_or_several_is_unknown(provider: str, model: str)
         resolve(provider, model, KNOWN)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.sampled_from(["", "a", "b", "c"]),
     names,

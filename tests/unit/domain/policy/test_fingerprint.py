@@ -211,7 +211,7 @@ requests = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(requests, requests, st.sampled_from("ab"), st.sampled_from("ab"))
 def test_two_calls_have_one_digest_if_and_only_if_they_are_the_same(
     one: ChatRequest, other: ChatRequest, caller: str, another: str
@@ -220,7 +220,7 @@ def test_two_calls_have_one_digest_if_and_only_if_they_are_the_same(
     assert of(one, caller) == of(attrs.evolve(one), caller)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(values, values)
 def test_two_values_have_one_digest_if_and_only_if_they_are_written_alike(
     one: Any, other: Any

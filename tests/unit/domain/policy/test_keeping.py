@@ -42,7 +42,7 @@ def fold(events: Sequence[ChatEvent]) -> ChatResponse:
     return folding.response()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(deltas)
 def test_a_kept_answer_says_what_the_answer_said(found: list[ChatEvent]) -> None:
     kept = compact([STARTED, *found, FINISHED])

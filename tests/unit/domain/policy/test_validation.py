@@ -304,7 +304,7 @@ def test_a_description_does_not_repeat_a_whole_giant_key() -> None:
     )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(max_size=70), st.text(max_size=260))
 def test_labels_are_measured_in_bytes(key: str, value: str) -> None:
     fits = 1 <= len(key.encode()) <= 64 and len(value.encode()) <= 256

@@ -452,7 +452,7 @@ joins = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(joins, st.sampled_from([None, 1, 2, 3]))
 def test_whoever_comes_and_goes_everyone_hears_a_beginning_or_all_of_it_or_an_error(
     plan: list[tuple[int, float, float]], fails_after: int | None

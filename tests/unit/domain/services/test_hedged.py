@@ -408,7 +408,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS, STEPS, st.floats(0, 4), st.integers(1, 4), st.sampled_from(Delivery))
 def test_whatever_routes_do_requests_are_bounded_and_each_has_its_record(
     a: list[Step], b: list[Step], after_s: float, most: int, delivery: Delivery

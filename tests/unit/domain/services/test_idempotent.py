@@ -356,7 +356,7 @@ async def test_where_nothing_can_be_kept_a_key_still_joins(
         assert keyed.model.book.taken_bytes == 0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3_000)), max_size=15))
 def test_what_is_kept_is_bounded_in_number_and_bytes(calls: list[tuple[str, int]]) -> None:
     async def play() -> None:

@@ -233,7 +233,7 @@ class Personal(Upstream):
         return super().stream(call)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

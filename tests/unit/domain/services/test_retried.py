@@ -431,7 +431,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, ROWS, st.sampled_from(MidStream), st.integers(1, 5), st.sampled_from([1.0, 60.0]))
 def test_whatever_fails_the_caller_hears_the_truth_in_time(
     a: list[list[Step]], b: list[list[Step]], mid: MidStream, most: int, deadline_s: float

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import jsonschema.exceptions
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from adapters.providers.anthropic.models import facts_of
@@ -49,7 +49,7 @@ def encode(request: ChatRequest, delivery: Delivery = Delivery.STREAMED) -> dict
     return body
 
 
-MANY = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=120)
 
 
 @MANY

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import jsonschema.exceptions
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 
 from adapters.providers.chat_completions.codec import ChatCompletionsCodec
 from adapters.providers.compatible.codec import CompatibleConfig, compatible_codec
@@ -29,7 +29,7 @@ CODECS: dict[str, ChatCompletionsCodec] = {
     "groq": groq_codec(),
 }
 CALLS = calls(["m"], [None])
-MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=20)
 # Fields that each has beside OpenAI's, with what OpenAI calls the same.
 OWN_FIELDS = {"mistral": {"random_seed": "seed"}}
 NOT_OPENAIS = {"thinking", "top_k"}

@@ -15,7 +15,7 @@ from tests.unit.adapters.providers.gemini.conversations import requests, wild
 from tests.unit.adapters.providers.gemini.rules import Body, broken_rules
 
 # A busy machine is no failure.
-patiently = settings(deadline=None, max_examples=60)
+patiently = settings(max_examples=60)
 PATH = re.compile(r"[a-z_]+(\[\d+\]|\.[A-Za-z_]+)*")
 
 

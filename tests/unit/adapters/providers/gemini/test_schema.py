@@ -27,7 +27,7 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(orjson.loads(SPECS.read_bytes())[name])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(requests())
 def test_a_request_fits_the_sdks_types(request: ChatRequest) -> None:
     body: dict[str, Any] = orjson.loads(CODEC.encode(ChatCall(request=request)).body)

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import jsonschema.exceptions
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 
 from adapters.providers.openai.models import MODELS, ModelFacts, ToolRule, facts_of
 from domain.model.call import ChatCall, Delivery
@@ -23,7 +23,7 @@ from tests.unit.adapters.providers.openai.asking import CODEC
 
 SCHEMAS = SPECS / "openai-from-sdk-3.54.0.schemas.json"
 CALLS = calls([*MODELS, "gpt-9"], [None, 1_800.0, 43_200.0])
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=100)
 
 
 @lru_cache

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import jsonschema.exceptions
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 
 from adapters.providers.openrouter.codec import OpenRouterConfig, openrouter_codec
 from domain.model.call import ChatCall
@@ -19,7 +19,7 @@ from tests.support.chat_requests import calls, strict
 CODEC = openrouter_codec(OpenRouterConfig(require_parameters=True))
 SPECIFICATION = SPECS / "openrouter-openapi.yaml"
 CALLS = calls(["anthropic/claude-x", "a/b:free"], [None, 300.0, 3_600.0])
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=100)
 # Described nowhere but in the guides: marks on parts that are no text, and two ways to say how to think.
 GUIDES = {
     "ChatContentImage": {"cache_control": {"$ref": "#/components/schemas/ChatContentCacheControl"}},

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.storage.redis_limiter.claims import name_of
@@ -175,7 +175,7 @@ def redis(redis_server: RedisServer) -> Iterator[_Redis]:
         yield _Redis(made)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(began_s=st.integers(1_700_000_000, 4_000_000_000), steps=STEPS)
 def test_the_scripts_decide_as_the_meters_do(
     redis: _Redis, began_s: int, steps: Sequence[Take | Settle]
@@ -191,7 +191,7 @@ def test_the_scripts_decide_as_the_meters_do(
             both.settle(step)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(holds_us=st.lists(st.integers(0, 20_000_000), min_size=1, max_size=6))
 def test_a_place_is_promised_by_how_long_the_last_ones_were_held(
     redis: _Redis, holds_us: Sequence[int]
@@ -210,7 +210,7 @@ def test_a_place_is_promised_by_how_long_the_last_ones_were_held(
     both.take(place)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(now_s=st.integers(1_600_000_000, 7_000_000_000))
 def test_periods_begin_when_they_begin(redis: _Redis, now_s: int) -> None:
     redis.empty()

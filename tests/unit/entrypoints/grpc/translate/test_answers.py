@@ -49,7 +49,7 @@ from entrypoints.grpc.translate.stream import StreamWriter
 from tests.support.core_model import FINISHED, STARTED, USAGE
 from tests.support.core_source import product_trees
 
-LAWS = settings(deadline=None, max_examples=150)
+LAWS = settings(max_examples=150)
 ATTEMPT = Attempt(
     index=1,
     provider="p",

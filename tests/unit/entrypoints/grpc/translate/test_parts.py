@@ -1,7 +1,7 @@
 """Messages and their parts, both ways."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from domain.model.chat import (
     ContentPart,
@@ -74,7 +74,7 @@ def drop_idle_marks(marked: pb.ChatMessage | pb.ContentPart) -> None:
         drop_idle_marks(each)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(chat_messages)
 def test_any_message_survives_both_ways_or_is_refused_by_path(message: pb.ChatMessage) -> None:
     found, wrong = read(message)

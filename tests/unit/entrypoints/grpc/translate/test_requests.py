@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.model.chat import (
@@ -35,7 +35,7 @@ from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.requests import float_of, json_of, request_of
 from tests.support.core_pb import requests, structs
 
-LAWS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(max_examples=150)
 HELLO = pb.ChatMessage(role="user", content="hello")
 
 

@@ -399,7 +399,7 @@ def meaning(engine: str, chunks: Iterable[bytes]) -> list[object]:
     return said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(conversations(), st.data())
 def test_the_same_bytes_however_cut_mean_the_same_to_every_engine(
     data: bytes, draws: st.DataObject
@@ -412,7 +412,7 @@ def test_the_same_bytes_however_cut_mean_the_same_to_every_engine(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversations(), st.data())
 def test_no_bytes_raise_anything_but_an_engine_error(
     name: str, data: bytes, draws: st.DataObject
