@@ -30,3 +30,12 @@ class Prices(Protocol):
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
         """Return what `usage` of a model costs, or None if its price is not known; 0 is free."""
         ...
+
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        """Return what a call with so many tokens costs at most, or None if its price is not known.
+
+        Before the call: what a provider reports of it comes later, and a cache makes it cheaper.
+        """
+        ...

@@ -10,7 +10,7 @@ import attrs
 
 from adapters.prices.snapshot import Listing, PriceList, load_snapshot
 from domain.model.usage import Usage
-from domain.policy.price import FREE, Price, cost_nano_usd
+from domain.policy.price import FREE, Price, cost_nano_usd, plain_nano_usd
 from ports.prices import Cost
 
 FRESH_S = 900.0
@@ -80,6 +80,13 @@ class PriceBook:
                 return reported
         nano_usd = None if price is None else cost_nano_usd(price, usage)
         return None if price is None or nano_usd is None else Cost(nano_usd, price.version)
+
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        """Return what a call with so many tokens costs at most, or None if its price is not known."""
+        price = self._price(provider, model)
+        return None if price is None else plain_nano_usd(price, input_tokens, output_tokens)
 
     def _reported(self, provider: str, usage: Usage) -> Cost | None:
         pricing = self.pricings.get(provider)

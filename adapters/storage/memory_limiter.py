@@ -93,7 +93,10 @@ class MemoryLimiter:
         """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
         # This is the whole way of a call that need not wait: it makes nothing that only waiting needs.
         plan, now = self._plan_of(limits), self._now()
-        return self._taken(plan, need, now) if plan.fits(need, now) else None
+        if not plan.fits(need, now):
+            return None
+        plan.take(need, now)
+        return Held(plan, need, now.steady_us, self)
 
     async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Held:
         """Take all that `reservation` needs of `limits`, or raise."""

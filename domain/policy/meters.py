@@ -84,9 +84,11 @@ class RateMeter:
         reserved = self._reserved + amount
         if reserved > most:
             return math.inf
-        if now.steady_us > self._at_us:
-            self._drained(most, now)
-        debt = self._debt + reserved * MINUTE_US
+        debt = self._debt
+        if debt:
+            # Asked is not taken: nothing is put down.
+            debt = max(0, debt - most * max(0, now.steady_us - self._at_us))
+        debt += reserved * MINUTE_US
         return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
@@ -96,9 +98,7 @@ class RateMeter:
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Reserve `amount`."""
         self._reserved += amount
-        # Mostly it was asked just now whether it fits.
-        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
-        taken = debt + self._reserved * MINUTE_US
+        taken = self._drained(most, now) + self._reserved * MINUTE_US
         if taken > self._promised:
             self._promised = taken
 
@@ -143,8 +143,7 @@ class StartMeter(RateMeter):
 
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Begin a call."""
-        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
-        self._debt = debt + amount * MINUTE_US
+        self._debt = self._drained(most, now) + amount * MINUTE_US
         if self._debt > self._promised:
             self._promised = self._debt
 
@@ -206,6 +205,8 @@ class BudgetMeter:
 
     period: Period
     _current_s: int = _NEVER_S
+    # Until then the calendar need not be asked.
+    _sure_s: int = _NEVER_S
     _spent: int = 0
     # The period before the clock last moved to another one.
     _left_s: int = _NEVER_S
@@ -219,8 +220,11 @@ class BudgetMeter:
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return 0, or infinity: what others have reserved may come back."""
-        self._turn(now)
-        return 0 if self._fits(most, amount, self._spent + self._reserved) else math.inf
+        if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
+            self._turn(now)
+        # As `_fits`, which most calls need not be asked.
+        gone = self._spent + self._reserved
+        return 0 if gone + amount <= most and gone < most else math.inf
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether what is spent leaves too little until the next period."""
@@ -233,7 +237,8 @@ class BudgetMeter:
 
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Spend `used`, and give the rest of `reserved` back."""
-        self._turn(now)
+        if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
+            self._turn(now)
         self._reserved -= reserved
         self._spent += used
 
@@ -263,11 +268,9 @@ class BudgetMeter:
         return gone + amount <= most and gone < most
 
     def _turn(self, now: Moment) -> None:
-        # Where in the calendar that is needs no look for most of a period.
-        if 0 <= now.wall_s - self._current_s < self.period.least_s:
-            return
         start_s = self.period.start_s(now.wall_s)
         if start_s != self._current_s:
             spent = self._left_spent if start_s == self._left_s else 0
             self._left_s, self._left_spent = self._current_s, self._spent
             self._current_s, self._spent = start_s, spent
+            self._sure_s = start_s + self.period.least_s

@@ -59,6 +59,7 @@ class Price:
 
 
 FREE = Rate(0)
+_HALF = FEMTO_PER_NANO // 2
 
 
 def cost_nano_usd(price: Price, usage: Usage) -> int | None:
@@ -75,10 +76,7 @@ def cost_nano_usd(price: Price, usage: Usage) -> int | None:
     written = max(usage.cache_write_tokens or 0, hour + (usage.cache_write_5m_tokens or 0))
     if not (read or written):
         # Most calls: no cache was involved.
-        plain = max(0, total) * price.input.of(total) + (output or 0) * (price.output or FREE).of(
-            total
-        )
-        return _rounded(price, plain)
+        return plain_nano_usd(price, max(0, total), output or 0)
     parts = (
         (max(0, total - read - written), price.input),
         (read, price.cache_read or price.input),
@@ -87,8 +85,17 @@ def cost_nano_usd(price: Price, usage: Usage) -> int | None:
         (output or 0, price.output or FREE),
     )
     femto_usd = sum(tokens * rate.of(total) for tokens, rate in parts if tokens)
-    return _rounded(price, femto_usd)
+    return price.call_nano_usd + (femto_usd + _HALF) // FEMTO_PER_NANO
 
 
-def _rounded(price: Price, femto_usd: int) -> int:
-    return price.call_nano_usd + (femto_usd + FEMTO_PER_NANO // 2) // FEMTO_PER_NANO
+def plain_nano_usd(price: Price, input_tokens: int, output_tokens: int) -> int | None:
+    """Return what so many tokens cost where no cache is involved, or None if that cannot be told."""
+    into, out = price.input, price.output
+    if out is None:
+        if output_tokens:
+            return None
+        out = FREE
+    # Most prices have no steps, and each call asks twice.
+    femto_usd = input_tokens * (into.of(input_tokens) if into.steps else into.base_femto_usd)
+    femto_usd += output_tokens * (out.of(input_tokens) if out.steps else out.base_femto_usd)
+    return price.call_nano_usd + (femto_usd + _HALF) // FEMTO_PER_NANO

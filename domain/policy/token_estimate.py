@@ -29,7 +29,11 @@ def input_tokens(request: ChatRequest) -> int:
     for message in request.messages:
         total += PER_PIECE
         for part in message.parts:
-            total += PER_PIECE + _RULES[type(part)](part)
+            # Most are, and each call asks.
+            if type(part) is Text:
+                total += PER_PIECE + text_tokens(part.text)
+            else:
+                total += PER_PIECE + _RULES[type(part)](part)
     for tool in request.tools:
         total += PER_PIECE + text_tokens(tool.name + tool.description + tool.parameters_json_schema)
     return total

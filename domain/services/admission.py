@@ -15,7 +15,6 @@ from domain.model.call import ChatCall, Ledger
 from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
-from domain.model.usage import Usage
 from domain.policy.admission import LimitTable, bound, uncounted, used
 from domain.policy.limits import BUDGETS, Limit, Need, Reservation
 from ports.chat_model import ChatModel
@@ -67,7 +66,16 @@ class Admission:
         """
         watch = ledger.watch
         try:
-            need = await self._need(limits, wanted)
+            provider, model, (input_tokens, output_tokens) = wanted
+            nano_usd: int | None = 0
+            budget = _budget(limits)
+            if budget is not None:
+                prices = self.prices
+                await prices.prepare(provider)
+                nano_usd = prices.bound_nano_usd(provider, model, input_tokens, output_tokens)
+                if nano_usd is None and not self.allow_unpriced:
+                    raise _unpriced(budget, f"{provider}/{model}")
+            need = Need(input_tokens + output_tokens, nano_usd or 0)
             hold = self.limiter.at_once(limits, need)
             if hold is None:
                 wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
@@ -84,19 +92,6 @@ class Admission:
         if watch is not None:
             watch.admitted(queued_s)
         return hold
-
-    async def _need(self, limits: Sequence[Limit], wanted: Wanted) -> Need:
-        provider, model, (input_tokens, output_tokens) = wanted
-        tokens = input_tokens + output_tokens
-        budget = _budget(limits)
-        if budget is None:
-            return Need(tokens)
-        await self.prices.prepare(provider)
-        most = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-        cost = self.prices.cost(provider, model, most)
-        if cost is None and not self.allow_unpriced:
-            raise _unpriced(budget, f"{provider}/{model}")
-        return Need(tokens, 0 if cost is None else cost.nano_usd)
 
 
 @attrs.frozen

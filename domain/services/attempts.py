@@ -60,6 +60,12 @@ class Unpriced:
         """Return None."""
         return None
 
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        """Return None."""
+        return None
+
 
 UNPRICED = Unpriced()
 

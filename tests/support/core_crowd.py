@@ -88,6 +88,12 @@ class TokenPrices:
         """Return it."""
         return Cost(tokens(usage), "1")
 
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        """Return it."""
+        return input_tokens + output_tokens
+
 
 def tokens(usage: Usage) -> int:
     """Return all of `usage`."""

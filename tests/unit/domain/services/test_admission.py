@@ -47,6 +47,11 @@ class PerToken:
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
         return Cost(tokens * self.nano_usd, "test")
 
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        return None if self.nano_usd is None else (input_tokens + output_tokens) * self.nano_usd
+
 
 @attrs.define
 class Gate:

@@ -545,6 +545,11 @@ class OneEach:
             return None
         return Cost((usage.input_tokens or 0) + (usage.output_tokens or 0), "list 1")
 
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        return input_tokens + output_tokens if model == self.known else None
+
 
 def priced(steps: Sequence[Step], prices: OneEach) -> tuple[Settled, MemoryUsageLog]:
     upstream, log = Upstream(steps=steps), MemoryUsageLog()
