@@ -29,8 +29,8 @@ class LimitTable:
         models: By glob of ``provider/model``; a call is under every one that fits.
     """
 
-    # By caller's own limits, provider and model: finding them costs more than keeping them.
-    _found: dict[tuple[int, str, str], tuple[object, tuple[Limit, ...]]] = attrs.field(
+    # By the caller's identity, provider and model: finding them costs more than keeping them.
+    _found: dict[tuple[int, str, str], tuple[Caller, tuple[Limit, ...]]] = attrs.field(
         init=False, factory=dict, eq=False, repr=False
     )
 
@@ -40,16 +40,15 @@ class LimitTable:
 
     def of(self, caller: Caller, provider: str, model: str) -> tuple[Limit, ...]:
         """Return the limits of a call, those of its caller first; the same object for the same call again."""
-        own = limits_of(caller)
-        key = (id(own), provider, model)
+        key = (id(caller), provider, model)
         known = self._found.get(key)
-        if known is not None and known[0] is own:
+        if known is not None and known[0] is caller:
             return known[1]
-        found = self._all(own, provider, model)
+        found = self._all(limits_of(caller), provider, model)
         if len(self._found) >= MOST_FOUND:
             # Callers choose the models' names.
             self._found.clear()
-        self._found[key] = (own, found)
+        self._found[key] = (caller, found)
         return found
 
     def _all(self, own: Sequence[Limit], provider: str, model: str) -> tuple[Limit, ...]:

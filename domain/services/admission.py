@@ -4,7 +4,7 @@ What a call may need is reserved before the provider is asked, and settled to wh
 after its record is written, before control returns.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TypeAlias
@@ -149,7 +149,7 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             opened = True
         finally:
             if not opened:
-                await self._leave()  # noqa: ASYNC102 - as `async with`
+                await self._hold.settle(self._used())  # noqa: ASYNC102 - as `async with`
         return events
 
     async def __aexit__(
@@ -162,10 +162,10 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             return await self._stream.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - as `async with`
         finally:
             # After its record.
-            await self._leave()  # noqa: ASYNC102 - as `async with`
+            await self._hold.settle(self._used())  # noqa: ASYNC102 - as `async with`
 
-    def _leave(self) -> Awaitable[None]:
-        return self._hold.settle(used(self._call.ledger.attempts[self._before :]))
+    def _used(self) -> Need:
+        return used(self._call.ledger.attempts[self._before :])
 
 
 @attrs.define(eq=False)

@@ -22,18 +22,18 @@ from domain.model.usage import UsageRecord
 
 @attrs.frozen
 class BatchedUsageLog:
-    """Takes a record over at once; a process that is killed loses what came in the last window."""
+    """Takes a record over at once; a process that is killed loses what came in the last window.
+
+    Attributes:
+        waits: Not where a record is put in a line of its own.
+    """
 
     _writer: Writer
+    waits: bool = attrs.field(default=False, init=False)
 
     def ready(self) -> None:
         """See `ports.usage_log.UsageLog`."""
         self._writer.ready()
-
-    @property
-    def waits(self) -> bool:
-        """It is put in a line of its own."""
-        return False
 
     async def append(self, record: UsageRecord, /) -> None:
         """See `ports.usage_log.UsageLog`."""
@@ -47,18 +47,18 @@ class BatchedUsageLog:
 
 @attrs.frozen
 class StrictUsageLog:
-    """Returns when a record is on the disk, in the database or the journal; many share one commit."""
+    """Returns when a record is on the disk, in the database or the journal; many share one commit.
+
+    Attributes:
+        waits: Until the disk has it.
+    """
 
     _writer: Writer
+    waits: bool = attrs.field(default=True, init=False)
 
     def ready(self) -> None:
         """See `ports.usage_log.UsageLog`."""
         self._writer.ready()
-
-    @property
-    def waits(self) -> bool:
-        """Until the disk has it."""
-        return True
 
     async def append(self, record: UsageRecord, /) -> None:
         """See `ports.usage_log.UsageLog`."""
