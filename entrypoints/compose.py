@@ -32,7 +32,7 @@ from domain.services.stage import open_stage
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.answer_store import keeping, open_response_cache
-from entrypoints.clock import loop_clock
+from entrypoints.clock import loop_checkpoint, loop_clock
 from entrypoints.inside import Inside
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
@@ -136,6 +136,7 @@ async def open_service(
             Keybook(key_bounds(settings.idempotency), stage),
             book,
             clock,
+            loop_checkpoint(),
         )
         if local is not None:
             routes["local"] = (

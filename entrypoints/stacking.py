@@ -1,8 +1,9 @@
 """What stands around each provider, and what around all of them, read from the inside out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
+import anyio.lowlevel
 import attrs
 import httpx
 
@@ -78,6 +79,7 @@ class Stacker:
         keys: What callers have asked under keys; its stage is where shared answers are played.
         book: Knows how routes do; every provider is entered with its keys.
         clock: The event loop's, in seconds.
+        checkpoint: Looks whether the task is cancelled.
     """
 
     settings: Settings
@@ -91,6 +93,7 @@ class Stacker:
     keys: Keybook
     book: RouteBook
     clock: Callable[[], float] = anyio.current_time
+    checkpoint: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint_if_cancelled
 
     def service(self, routes: Mapping[str, Route]) -> Routed:
         """Return `routes`, by provider's name, behind one model: what every call goes through once.
@@ -136,6 +139,8 @@ class Stacker:
             provider.name,
             self.log,
             prices=self.admission.prices,
+            clock=self.clock,
+            checkpoint=self.checkpoint,
         )
         laned = self._laned(provider.name, {"": settled})
         return Stacked(provider, Admitted(laned, provider, self.admission))
@@ -162,6 +167,7 @@ class Stacker:
                 credential_alias=alias,
                 prices=self.admission.prices,
                 clock=self.clock,
+                checkpoint=self.checkpoint,
             )
             for alias, lane in lanes.items()
         }

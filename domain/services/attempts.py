@@ -183,6 +183,10 @@ class Account:
     def _attempt(
         self, now_s: float, outcome: AttemptOutcome, reason: ErrorReason | None
     ) -> Attempt:
+        usage = self.usage
+        # What the provider reported last; else an estimate, where it may have worked for us.
+        counted = usage.input_tokens is not None or usage.output_tokens is not None
+        counted = counted or not (self.begun or outcome in _LEFT_AT_WORK)
         return Attempt(
             index=len(self.ledger.whole.attempts),
             provider=self.provider,
@@ -191,22 +195,17 @@ class Account:
             outcome=outcome,
             upstream_status=self.upstream_status,
             upstream_request_id=self.upstream_request_id,
-            usage=self._priced(self._counted(outcome)),
+            usage=self._priced(usage if counted else self._estimated()),
             queued_s=self.ledger.queued_s,
             first_token_s=self.first_token_s,
             total_s=now_s - self.start_s,
             error_reason=reason,
         )
 
-    def _counted(self, outcome: AttemptOutcome) -> Usage:
-        """Return what the provider reported last, else an estimate where it may have worked for us."""
-        reported = self.usage.input_tokens is not None or self.usage.output_tokens is not None
-        if reported or not (self.begun or outcome in _LEFT_AT_WORK):
-            return self.usage
-        output_tokens = -(-self.arrived // 4)
+    def _estimated(self) -> Usage:
         return Usage(
             input_tokens=self.input_tokens(),
-            output_tokens=output_tokens,
+            output_tokens=-(-self.arrived // 4),
             source=UsageSource.ESTIMATED,
         )
 

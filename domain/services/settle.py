@@ -6,7 +6,7 @@ fault. A stream that just stops is turned into an error here, next to its maker.
 
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from operator import attrgetter
@@ -46,6 +46,7 @@ class Settled:
         prices: What attempts cost.
         wall_clock: Seconds since the Unix epoch.
         clock: The event loop's, in seconds.
+        checkpoint: Looks whether the task is cancelled.
     """
 
     inner: ChatModel
@@ -55,6 +56,7 @@ class Settled:
     prices: Prices = UNPRICED
     wall_clock: Callable[[], float] = time.time
     clock: Callable[[], float] = anyio.current_time
+    checkpoint: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint_if_cancelled
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer; leaving the block writes the record.
@@ -78,7 +80,7 @@ class _Attempt(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
         of, call = self._of, self._call
         # A call that is over before it began leaves no trace.
-        await anyio.lowlevel.checkpoint_if_cancelled()
+        await of.checkpoint()
         await of.prices.prepare(of.provider)
         due_s = call.ledger.due_s
         account = Account(
@@ -100,7 +102,10 @@ class _Attempt(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         self._settlement = settlement = Settlement(account, of.log, of.wall_clock)
         await settlement.__aenter__()
         try:
-            self._inner = of.inner.stream(_traced(call, account))
+            if account.traceparent != call.traceparent:
+                # The attempt's own place in the trace, which somebody has given it.
+                call = attrs.evolve(call, traceparent=account.traceparent)
+            self._inner = of.inner.stream(call)
             events = await self._inner.__aenter__()
             account.entered = True
         finally:
@@ -158,13 +163,6 @@ class _Observed(AsyncIterator[ChatEvent]):
             return event
         rule = _RULES.get(kind)
         return event if rule is None else rule(self._account, event)
-
-
-def _traced(call: ChatCall, account: Account) -> ChatCall:
-    # The attempt's own place in the trace, if somebody has given it one.
-    if account.traceparent == call.traceparent:
-        return call
-    return attrs.evolve(call, traceparent=account.traceparent)
 
 
 def _started(account: Account, event: Started) -> ChatEvent:
