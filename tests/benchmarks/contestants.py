@@ -5,10 +5,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TypeAlias
 
 import attrs
+import grpc
 
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.transport.messages import frame_message
@@ -65,11 +68,14 @@ class Contestant:
 
     Attributes:
         program: That answers; ``None``: it is nobody's turn to be measured.
+        grpcio: Asks for whole answers, one after the other for so many seconds, as a client of grpcio does;
+            ``None``: it speaks no gRPC.
     """
 
     name: str
     ask: Ask
     program: Program | None = None
+    grpcio: Callable[[float], Counted] | None = None
 
 
 def direct(upstream: Upstream) -> Contestant:
@@ -93,7 +99,7 @@ def ours(
     words += ["--config", str(config), "--address-file", str(address)]
     with pinned(words, core, folder / "server.log") as running:
         port = int(running.line_of(address).rpartition(":")[2])
-        yield Contestant(name, asked_over_grpc(port), running)
+        yield Contestant(name, asked_over_grpc(port), running, partial(asked_by_grpcio, port))
 
 
 @contextmanager
@@ -104,7 +110,7 @@ def floor(upstream: Upstream, core: int, folder: Path) -> Iterator[Contestant]:
     words = [sys.executable, "-m", "tests.benchmarks.floor", upstream.port, address]
     with pinned(words, core, folder / "server.log") as running:
         port = int(running.line_of(address).rpartition(":")[2])
-        yield Contestant("floor", asked_over_grpc(port), running)
+        yield Contestant("floor", asked_over_grpc(port), running, partial(asked_by_grpcio, port))
 
 
 def asked_over_grpc(port: int) -> Ask:
@@ -128,15 +134,38 @@ def asked_over_grpc(port: int) -> Ask:
     return ask
 
 
+def asked_by_grpcio(port: int, seconds: float) -> Counted:
+    """Ask for whole answers, one after the other, with the client that most people have."""
+    counted, request = Counted(), _question("whole")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ask = channel.unary_unary(
+            "/llmservice.v1.LLMService/Invoke",
+            request_serializer=pb.LLMRequest.SerializeToString,
+            response_deserializer=pb.LLMResponse.FromString,
+        )
+        end = perf_counter() + seconds
+        while (began := perf_counter()) < end:
+            answer = ask(request, metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=60)
+            took_s = perf_counter() - began
+            counted.calls += 1
+            counted.size += answer.ByteSize()
+            counted.first_s.append(took_s)
+            counted.whole_s.append(took_s)
+    return counted
+
+
 def question(provider: str) -> bytes:
     """Return the framed request."""
-    request = pb.LLMRequest(
+    return frame_message(_question(provider).SerializeToString())
+
+
+def _question(provider: str) -> pb.LLMRequest:
+    return pb.LLMRequest(
         provider=provider,
         model=MODEL,
         messages=[pb.ChatMessage(role="user", content=PROMPT)],
         max_tokens=256,
     )
-    return frame_message(request.SerializeToString())
 
 
 def asked_over_http(port: int, request: Callable[[str], tuple[str, str, tuple[str, ...]]]) -> Ask:

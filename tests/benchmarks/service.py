@@ -53,9 +53,11 @@ LOADS = (
     Load("whole answers, 1 at once", "whole", 1),
     Load("whole answers, 32 at once", "whole", 32),
     Load("whole answers, 128 at once", "whole", 128),
+    Load(f"streams of {CHUNKS} chunks every 5 ms, 1 at once", "brisk", 1),
     Load(f"streams of {CHUNKS} chunks at once, 32 at once", "burst", 32),
     Load(f"streams of {CHUNKS} chunks every 5 ms, 32 at once", "brisk", 32),
 )
+GRPCIO = Load("whole answers, 1 at once, asked by grpcio", "whole", 1)
 STREAMS = Load(f"{MANY} streams of {CHUNKS} chunks every 50 ms", "paced", MANY)
 
 
@@ -72,6 +74,12 @@ def measure(contestants: Sequence[Contestant], rounds: int, seconds: float) -> F
                 found = _asked(each, load, seconds if turn else min(seconds, 0.2))
                 if turn:
                     figures.add(load.name, each.name, found)
+        for each in in_turn(contestants, turn):
+            if each.grpcio is not None:
+                counted = each.grpcio(seconds)
+                _made(each, GRPCIO, counted)
+                if turn:
+                    figures.add(GRPCIO.name, each.name, _waits(counted))
     for each in contestants:
         figures.add(STREAMS.name, each.name, _streams(each))
     return figures
