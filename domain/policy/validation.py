@@ -1,6 +1,7 @@
 """Every bad field of a request, by its path in the wire's words.
 
-Facts are in the tables; what is right here may still be refused by a provider.
+Facts are in the tables; what is right here may still be refused by a provider. What a request does not set is
+not looked at, because every call is checked.
 """
 
 import json
@@ -8,7 +9,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import TypeVar
 
 from domain.model.chat import (
     ChatRequest,
@@ -17,11 +17,11 @@ from domain.model.chat import (
     Media,
     Message,
     Role,
+    Text,
     ToolCall,
     ToolResult,
 )
 from domain.model.errors import FieldViolation
-from domain.model.response_cache import ResponseCachePolicy
 from domain.model.tools import Tool
 
 MAX_LABELS, MAX_LABEL_KEY_BYTES, MAX_LABEL_VALUE_BYTES = 16, 64, 256
@@ -29,48 +29,56 @@ MAX_STOP = 16
 MAX_NAME_BYTES = 256
 _KEY = re.compile(rf"[!-~]{{1,{MAX_NAME_BYTES}}}")
 MAX_FALLBACKS, MAX_ATTEMPTS = 8, 10
-V = TypeVar("V")
-
-
 def violations(request: ChatRequest) -> list[FieldViolation]:
     """Return all that is wrong with `request`, in the order of its fields; empty if nothing is."""
-    return [violation for rule in _RULES for violation in rule(request)]
+    found = [*model_violations(request.model), *_messages(request.messages)]
+    found += _out_of_range(_SAMPLING, _sampling(request))
+    if request.reasoning is not None:
+        found += _out_of_range(_THINKING, (request.reasoning.budget_tokens,))
+    found += _out_of_range(_WAITING, _waiting(request))
+    for rule, is_set in zip(_RULES.values(), _asked(request), strict=True):
+        if is_set:
+            found += rule(request)
+    return found
 
 
-def _model(request: ChatRequest) -> Iterator[FieldViolation]:
-    return model_violations(request.model)
-
-
-def model_violations(model: str) -> Iterator[FieldViolation]:
-    """Give what is wrong with the name `model`, as any request has it."""
+def model_violations(model: str) -> Sequence[FieldViolation]:
+    """Return what is wrong with the name `model`, as any request has it."""
     if not model:
-        yield FieldViolation(
-            "model", "is missing: name a model, for example one that ListModels gives"
-        )
-    elif len(model.encode()) > MAX_NAME_BYTES:
-        yield FieldViolation("model", f"is longer than {MAX_NAME_BYTES} bytes")
+        missing = "is missing: name a model, for example one that ListModels gives"
+        return [FieldViolation("model", missing)]
+    if len(model.encode()) > MAX_NAME_BYTES:
+        return [FieldViolation("model", f"is longer than {MAX_NAME_BYTES} bytes")]
+    return ()
 
 
-def _messages(request: ChatRequest) -> Iterator[FieldViolation]:
-    if not request.messages:
-        yield FieldViolation("messages", "is empty: send at least one message")
-    for index, message in enumerate(request.messages):
-        yield from _message(message, f"messages[{index}]")
-
-
-def _message(message: Message, path: str) -> Iterator[FieldViolation]:
-    if not message.parts and message.role is not Role.ASSISTANT:
-        yield FieldViolation(path, "has no content: set content or parts")
-    for index, part in enumerate(message.parts):
-        at = f"{path}.parts[{index}]"
-        home = _HOME.get(type(part))
-        if home is not None and message.role is not home:
-            yield FieldViolation(
-                at, f"belongs into a message with role {home.value!r}, not {message.role.value!r}"
+def _messages(messages: Sequence[Message]) -> list[FieldViolation]:
+    found: list[FieldViolation] = []
+    if not messages:
+        found.append(FieldViolation("messages", "is empty: send at least one message"))
+    for index, message in enumerate(messages):
+        parts, role = message.parts, message.role
+        if not parts and role is not Role.ASSISTANT:
+            found.append(
+                FieldViolation(f"messages[{index}]", "has no content: set content or parts")
             )
-        if message.role is Role.TOOL and not isinstance(part, ToolResult):
-            yield FieldViolation(at, "a message with role 'tool' holds only tool_result parts")
-        yield from _part(part, at)
+        for place, part in enumerate(parts):
+            # There is nothing wrong with words but in the role of a tool.
+            if type(part) is not Text or role is Role.TOOL:
+                found += _said(part, role, f"messages[{index}].parts[{place}]")
+    return found
+
+
+def _said(part: ContentPart, role: Role, path: str) -> Iterator[FieldViolation]:
+    """Give what is wrong with `part` in a message of `role`."""
+    home = _HOME.get(type(part))
+    if home is not None and role is not home:
+        yield FieldViolation(
+            path, f"belongs into a message with role {home.value!r}, not {role.value!r}"
+        )
+    if role is Role.TOOL and not isinstance(part, ToolResult):
+        yield FieldViolation(path, "a message with role 'tool' holds only tool_result parts")
+    yield from _part(part, path)
 
 
 _HOME: dict[type, Role] = {ToolCall: Role.ASSISTANT, ToolResult: Role.TOOL}
@@ -103,45 +111,53 @@ def _part(part: ContentPart, path: str) -> Iterator[FieldViolation]:
             )
 
 
-def _numbers(request: ChatRequest) -> Iterator[FieldViolation]:
-    return _out_of_range(request, _RANGES)
+_Range = tuple[str, float, float]
+"""A field, and the least and the most that it may be."""
 
 
 def _out_of_range(
-    value: V, ranges: Sequence[tuple[str, float, float, Callable[[V], float | None]]]
-) -> Iterator[FieldViolation]:
-    for field, low, high, number_of in ranges:
-        number = number_of(value)
+    ranges: Sequence[_Range], numbers: Sequence[float | None]
+) -> list[FieldViolation]:
+    """Return which of `numbers`, each of which is to be in the range at its place, are not."""
+    found: list[FieldViolation] = []
+    for (field, low, high), number in zip(ranges, numbers, strict=True):
         # Written so that NaN is out of every range.
         if number is not None and not low <= number <= high:
             upper = "" if high == math.inf else f" and at most {high:g}"
-            yield FieldViolation(field, f"must be at least {low:g}{upper}, not {number:g}")
+            what = f"must be at least {low:g}{upper}, not {number:g}"
+            found.append(FieldViolation(field, what))
+    return found
 
 
-# Read by what needs no Python: every call is checked.
-_RANGES: Sequence[tuple[str, float, float, Callable[[ChatRequest], float | None]]] = (
-    ("temperature", 0, 2, attrgetter("temperature")),
-    ("top_p", 0, 1, attrgetter("top_p")),
-    ("top_k", 1, math.inf, attrgetter("top_k")),
-    ("max_tokens", 1, math.inf, attrgetter("max_tokens")),
-    ("presence_penalty", -2, 2, attrgetter("presence_penalty")),
-    ("frequency_penalty", -2, 2, attrgetter("frequency_penalty")),
-    (
-        "reasoning.budget_tokens",
-        0,
-        math.inf,
-        lambda r: r.reasoning.budget_tokens if r.reasoning else None,
-    ),
-    ("timeouts.max_queue", 0, 86_400, attrgetter("timeouts.max_queue_s")),
-    ("timeouts.first_token", 0.001, 86_400, attrgetter("timeouts.first_token_s")),
-    ("timeouts.idle", 0.001, 86_400, attrgetter("timeouts.idle_s")),
-    ("routing.hedge_after", 0, 86_400, attrgetter("routing.hedge_after_s")),
-    ("routing.max_attempts", 1, MAX_ATTEMPTS, attrgetter("routing.max_attempts")),
+_SAMPLING: Sequence[_Range] = (
+    ("temperature", 0, 2),
+    ("top_p", 0, 1),
+    ("top_k", 1, math.inf),
+    ("max_tokens", 1, math.inf),
+    ("presence_penalty", -2, 2),
+    ("frequency_penalty", -2, 2),
 )
-_CACHE_RANGES: Sequence[tuple[str, float, float, Callable[[ResponseCachePolicy], float | None]]] = (
-    ("response_cache.ttl", 0.001, math.inf, attrgetter("ttl_s")),
-    ("response_cache.max_age", 0, math.inf, attrgetter("max_age_s")),
+_sampling = attrgetter(*[field for field, _, _ in _SAMPLING])
+_THINKING: Sequence[_Range] = (("reasoning.budget_tokens", 0, math.inf),)
+_WAITING: Sequence[_Range] = (
+    ("timeouts.max_queue", 0, 86_400),
+    ("timeouts.first_token", 0.001, 86_400),
+    ("timeouts.idle", 0.001, 86_400),
+    ("routing.hedge_after", 0, 86_400),
+    ("routing.max_attempts", 1, MAX_ATTEMPTS),
 )
+_waiting = attrgetter(
+    "timeouts.max_queue_s",
+    "timeouts.first_token_s",
+    "timeouts.idle_s",
+    "routing.hedge_after_s",
+    "routing.max_attempts",
+)
+_KEEPING: Sequence[_Range] = (
+    ("response_cache.ttl", 0.001, math.inf),
+    ("response_cache.max_age", 0, math.inf),
+)
+_keeping = attrgetter("response_cache.ttl_s", "response_cache.max_age_s")
 
 
 def _fallbacks(request: ChatRequest) -> Iterator[FieldViolation]:
@@ -173,14 +189,16 @@ def _tools(request: ChatRequest) -> Iterator[FieldViolation]:
         if tool.name in seen:
             yield FieldViolation(f"{path}.name", f"{tool.name!r} is declared twice")
         seen.add(tool.name)
+
+
+def _tool_choice(request: ChatRequest) -> Iterator[FieldViolation]:
     choice = request.tool_choice
-    if choice is None:
-        return
-    if not request.tools:
+    if choice is None or not request.tools:
         yield FieldViolation("tool_choice", "is set but there are no tools")
         return
+    names = {tool.name for tool in request.tools}
     for index, name in enumerate(choice.allowed_names):
-        if name not in seen:
+        if name not in names:
             yield FieldViolation(
                 f"tool_choice.allowed_names[{index}]", f"no tool is named {name!r}"
             )
@@ -235,19 +253,14 @@ def _end_user(request: ChatRequest) -> Iterator[FieldViolation]:
 
 
 def _response_cache(request: ChatRequest) -> Iterator[FieldViolation]:
+    yield from _out_of_range(_KEEPING, _keeping(request))
     policy = request.response_cache
-    return iter(()) if policy is None else _policy(policy)
-
-
-def _policy(policy: ResponseCachePolicy) -> Iterator[FieldViolation]:
-    yield from _out_of_range(policy, _CACHE_RANGES)
-    if len(policy.scope.encode()) > MAX_NAME_BYTES:
+    if policy is not None and len(policy.scope.encode()) > MAX_NAME_BYTES:
         yield FieldViolation("response_cache.scope", f"is longer than {MAX_NAME_BYTES} bytes")
 
 
 def _idempotency_key(request: ChatRequest) -> Iterator[FieldViolation]:
-    key = request.idempotency_key
-    if key and not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(request.idempotency_key):
         yield FieldViolation(
             "idempotency_key",
             f"must be at most {MAX_NAME_BYTES} visible ASCII characters, for example a UUID",
@@ -261,17 +274,17 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
-_RULES: Sequence[Callable[[ChatRequest], Iterator[FieldViolation]]] = (
-    _model,
-    _messages,
-    _numbers,
-    _fallbacks,
-    _stop,
-    _tools,
-    _format,
-    _reasoning,
-    _labels,
-    _end_user,
-    _response_cache,
-    _idempotency_key,
-)
+_RULES: Mapping[str, Callable[[ChatRequest], Iterator[FieldViolation]]] = {
+    "routing.fallbacks": _fallbacks,
+    "stop": _stop,
+    "tools": _tools,
+    "tool_choice": _tool_choice,
+    "response_format": _format,
+    "reasoning": _reasoning,
+    "labels": _labels,
+    "end_user": _end_user,
+    "response_cache": _response_cache,
+    "idempotency_key": _idempotency_key,
+}
+"""What is looked at where a field is set, by that field."""
+_asked = attrgetter(*_RULES)
