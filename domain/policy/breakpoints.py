@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from domain.model.caching import CacheControl
-from domain.model.chat import ChatRequest, ContentPart, Message, Reasoning, Refusal, ToolResult
+from domain.model.chat import ChatRequest, ContentPart, Reasoning, Refusal, Text, ToolResult
 
 
 def breakpoints(request: ChatRequest) -> Iterator[tuple[str, CacheControl]]:
@@ -17,7 +17,11 @@ def breakpoints(request: ChatRequest) -> Iterator[tuple[str, CacheControl]]:
         if tool.cache_control is not None:
             yield f"tools[{index}].cache_control", tool.cache_control
     for index, message in enumerate(request.messages):
-        yield from _in_message(message, f"messages[{index}]")
+        for place, part in enumerate(message.parts):
+            if type(part) is not Text or part.cache_control is not None:
+                yield from _in_part(part, f"messages[{index}].parts[{place}]")
+        if message.cache_control is not None:
+            yield f"messages[{index}].cache_control", message.cache_control
 
 
 def without_breakpoints(request: ChatRequest) -> ChatRequest:
@@ -34,13 +38,6 @@ def without_breakpoints(request: ChatRequest) -> ChatRequest:
             for message in request.messages
         ),
     )
-
-
-def _in_message(message: Message, path: str) -> Iterator[tuple[str, CacheControl]]:
-    for index, part in enumerate(message.parts):
-        yield from _in_part(part, f"{path}.parts[{index}]")
-    if message.cache_control is not None:
-        yield f"{path}.cache_control", message.cache_control
 
 
 def _in_part(part: ContentPart, path: str) -> Iterator[tuple[str, CacheControl]]:

@@ -1,6 +1,7 @@
 """What a model does not take of a request: a table of features, where each shows and how it is dropped."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import attrs
 
@@ -10,6 +11,7 @@ from domain.model.chat import (
     JsonObjectFormat,
     JsonSchemaFormat,
     Media,
+    Text,
     ToolCall,
     ToolResult,
 )
@@ -37,12 +39,16 @@ class Unsupported:
 
 @attrs.frozen
 class _Parameter:
-    """A top-level parameter: where it shows and what leaving it out means."""
+    """A top-level parameter: where it shows and what leaving it out means.
+
+    Attributes:
+        used: Whether a request uses it that has something set in its place; ``None``: it does.
+    """
 
     field: str
     feature: Feature
-    used: Callable[[ChatRequest], bool]
     drop: Callable[[ChatRequest], ChatRequest]
+    used: Callable[[ChatRequest], bool] | None = None
 
 
 def _without(**defaults: object) -> Callable[[ChatRequest], ChatRequest]:
@@ -62,75 +68,57 @@ _PARAMETERS: Sequence[_Parameter] = (
     _Parameter(
         "tools",
         Feature.TOOLS,
-        lambda r: bool(r.tools),
         _without(tools=(), tool_choice=None, parallel_tool_calls=None),
     ),
     _Parameter(
         "parallel_tool_calls",
         Feature.PARALLEL_TOOL_CALLS,
-        lambda r: r.parallel_tool_calls is not None and bool(r.tools),
         _without(parallel_tool_calls=None),
+        lambda r: bool(r.tools),
     ),
     _Parameter(
         "response_format.json_object",
         Feature.JSON_OBJECT,
-        lambda r: isinstance(r.response_format, JsonObjectFormat),
         _without(response_format=None),
+        lambda r: isinstance(r.response_format, JsonObjectFormat),
     ),
     _Parameter(
         "response_format.json_schema",
         Feature.JSON_SCHEMA,
-        lambda r: isinstance(r.response_format, JsonSchemaFormat),
         _without(response_format=None),
+        lambda r: isinstance(r.response_format, JsonSchemaFormat),
     ),
     _Parameter(
         "reasoning.effort",
         Feature.REASONING_EFFORT,
-        lambda r: r.reasoning is not None and r.reasoning.effort is not None,
         _plain_reasoning(effort=None),
+        lambda r: r.reasoning is not None and r.reasoning.effort is not None,
     ),
     _Parameter(
         "reasoning.budget_tokens",
         Feature.REASONING_BUDGET,
-        lambda r: r.reasoning is not None and r.reasoning.budget_tokens is not None,
         _plain_reasoning(budget_tokens=None),
+        lambda r: r.reasoning is not None and r.reasoning.budget_tokens is not None,
     ),
     _Parameter(
         "reasoning.include_content",
         Feature.REASONING_CONTENT,
-        lambda r: r.reasoning is not None and bool(r.reasoning.include_content),
         _plain_reasoning(include_content=None),
+        lambda r: r.reasoning is not None and bool(r.reasoning.include_content),
     ),
-    _Parameter(
-        "temperature",
-        Feature.TEMPERATURE,
-        lambda r: r.temperature is not None,
-        _without(temperature=None),
-    ),
-    _Parameter("top_p", Feature.TOP_P, lambda r: r.top_p is not None, _without(top_p=None)),
-    _Parameter("top_k", Feature.TOP_K, lambda r: r.top_k is not None, _without(top_k=None)),
-    _Parameter("seed", Feature.SEED, lambda r: r.seed is not None, _without(seed=None)),
-    _Parameter("stop", Feature.STOP, lambda r: bool(r.stop), _without(stop=())),
-    _Parameter(
-        "presence_penalty",
-        Feature.PENALTIES,
-        lambda r: r.presence_penalty is not None,
-        _without(presence_penalty=None),
-    ),
-    _Parameter(
-        "frequency_penalty",
-        Feature.PENALTIES,
-        lambda r: r.frequency_penalty is not None,
-        _without(frequency_penalty=None),
-    ),
-    _Parameter("end_user", Feature.END_USER, lambda r: bool(r.end_user), _without(end_user="")),
-    _Parameter(
-        "cache_control",
-        Feature.PROMPT_CACHING,
-        lambda r: r.cache_control is not None,
-        _without(cache_control=None),
-    ),
+    _Parameter("temperature", Feature.TEMPERATURE, _without(temperature=None)),
+    _Parameter("top_p", Feature.TOP_P, _without(top_p=None)),
+    _Parameter("top_k", Feature.TOP_K, _without(top_k=None)),
+    _Parameter("seed", Feature.SEED, _without(seed=None)),
+    _Parameter("stop", Feature.STOP, _without(stop=())),
+    _Parameter("presence_penalty", Feature.PENALTIES, _without(presence_penalty=None)),
+    _Parameter("frequency_penalty", Feature.PENALTIES, _without(frequency_penalty=None)),
+    _Parameter("end_user", Feature.END_USER, _without(end_user="")),
+    _Parameter("cache_control", Feature.PROMPT_CACHING, _without(cache_control=None)),
 )
+_places = attrgetter(*[each.field.partition(".")[0] for each in _PARAMETERS])
+_UNSET = (None, (), "")
+"""What stands in a place where nothing is set."""
 _ALL = frozenset(Feature)
 _MEDIA = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.FILES})
 
@@ -140,34 +128,33 @@ def unsupported(request: ChatRequest, info: ModelInfo) -> list[Unsupported]:
     missing = _ALL - info.features
     if not missing:
         return []
-    found = [
-        Unsupported(each.field, each.feature, each.drop)
-        for each in _PARAMETERS
-        if each.feature in missing and each.used(request)
-    ]
+    found: list[Unsupported] = []
+    for each, value in zip(_PARAMETERS, _places(request), strict=True):
+        if value in _UNSET or each.feature not in missing:
+            continue
+        if each.used is None or each.used(request):
+            found.append(Unsupported(each.field, each.feature, each.drop))
     if Feature.PROMPT_CACHING in missing:
-        found += [
-            Unsupported(path, Feature.PROMPT_CACHING, without_breakpoints)
-            for path, _ in breakpoints(request)
-        ]
+        for path, _ in breakpoints(request):
+            found.append(Unsupported(path, Feature.PROMPT_CACHING, without_breakpoints))
     for index, message in enumerate(request.messages):
-        found += _parts(message.parts, f"messages[{index}].parts", missing)
+        for place, part in enumerate(message.parts):
+            # Words are what every model takes.
+            if type(part) is not Text:
+                found += _part(part, f"messages[{index}].parts[{place}]", missing)
     return found
 
 
-def _parts(
-    parts: Iterable[ContentPart], path: str, missing: frozenset[Feature]
-) -> list[Unsupported]:
+def _part(part: ContentPart, path: str, missing: frozenset[Feature]) -> list[Unsupported]:
+    if isinstance(part, Media) and part.uri is not None and not part.mime_type:
+        return _untold(f"{path}.media", missing)
     found: list[Unsupported] = []
-    for index, part in enumerate(parts):
-        if isinstance(part, Media) and part.uri is not None and not part.mime_type:
-            found += _untold(f"{path}[{index}].media", missing)
-            continue
-        feature = part_feature(part)
-        if feature is not None and feature in missing:
-            found.append(Unsupported(f"{path}[{index}]", feature, None))
-        if isinstance(part, ToolResult):
-            found += _parts(part.content, f"{path}[{index}].tool_result.content", missing)
+    feature = part_feature(part)
+    if feature is not None and feature in missing:
+        found.append(Unsupported(path, feature, None))
+    if isinstance(part, ToolResult):
+        for index, inner in enumerate(part.content):
+            found += _part(inner, f"{path}.tool_result.content[{index}]", missing)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import attrs
 
-from domain.model.chat import ChatRequest, ContentPart, Media, ToolResult
+from domain.model.chat import ChatRequest, ContentPart, Media, Text, ToolResult
 
 Fetches: TypeAlias = Mapping[str, tuple[str, ...]]
 """Beginnings of media types -> beginnings of the addresses that a provider fetches of these."""
@@ -15,12 +15,15 @@ _DATA = "data:"
 
 def to_fetch(request: ChatRequest, fetches: Fetches) -> dict[str, Media]:
     """Return the media that the provider can only be given as data, by path."""
-    return {
-        f"{path}.media": part
-        for index, message in enumerate(request.messages)
-        for path, part in _media(message.parts, f"messages[{index}].parts")
-        if part.uri is not None and _is_ours(part.uri, part.mime_type, fetches)
-    }
+    found: dict[str, Media] = {}
+    for index, message in enumerate(request.messages):
+        for place, part in enumerate(message.parts):
+            if type(part) is Text:
+                continue
+            for path, medium in _media(part, f"messages[{index}].parts[{place}]"):
+                if medium.uri is not None and _is_ours(medium.uri, medium.mime_type, fetches):
+                    found[f"{path}.media"] = medium
+    return found
 
 
 def with_data(request: ChatRequest, fetched: Mapping[str, Media]) -> ChatRequest:
@@ -47,12 +50,12 @@ def _is_ours(uri: str, mime_type: str, fetches: Fetches) -> bool:
     )
 
 
-def _media(parts: tuple[ContentPart, ...], path: str) -> Iterator[tuple[str, Media]]:
-    for index, part in enumerate(parts):
-        if isinstance(part, Media):
-            yield f"{path}[{index}]", part
-        elif isinstance(part, ToolResult):
-            yield from _media(part.content, f"{path}[{index}].tool_result.content")
+def _media(part: ContentPart, path: str) -> Iterator[tuple[str, Media]]:
+    if isinstance(part, Media):
+        yield path, part
+    elif isinstance(part, ToolResult):
+        for index, inner in enumerate(part.content):
+            yield from _media(inner, f"{path}.tool_result.content[{index}]")
 
 
 def _replaced(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from domain.model.chat import ChatRequest, ContentPart, Media, ToolResult
+from domain.model.chat import ChatRequest, ContentPart, Media, Text, ToolResult
 
 _BEGINNINGS: Sequence[tuple[re.Pattern[bytes], str]] = tuple(
     (re.compile(pattern, re.DOTALL), mime)
@@ -133,8 +133,14 @@ def _is_binary(mime_type: str) -> bool:
 
 def typed(request: ChatRequest) -> ChatRequest:
     """Return `request` with the type of each medium that says none and shows it."""
-    if not any(_untyped(part) for message in request.messages for part in message.parts):
-        return request
+    for message in request.messages:
+        for part in message.parts:
+            if type(part) is not Text and _untyped(part):
+                return _all_typed(request)
+    return request
+
+
+def _all_typed(request: ChatRequest) -> ChatRequest:
     return attrs.evolve(
         request,
         messages=tuple(

@@ -16,67 +16,65 @@ from domain.policy.capability import Unsupported, unsupported
 from ports.chat_model import ChatModel
 
 
-@attrs.frozen
-class Capable:
-    """A model that is only asked what it can take.
+def taken(
+    inner: ChatModel, info: ModelInfo, call: ChatCall
+) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
+    """Open the answer of `inner` to what it takes of `call`, as `info` says.
 
-    Attributes:
-        info: What `inner` takes.
+    Raises:
+        InvalidRequest: Names every part that the model does not take.
     """
+    found = unsupported(call.request, info)
+    # A call that asks for nothing else pays for nothing of this.
+    return _warned(inner, info, call, found) if found else inner.stream(call)
 
-    inner: ChatModel
-    info: ModelInfo
 
-    def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
-        """Open the answer.
+@asynccontextmanager
+async def _warned(
+    inner: ChatModel, info: ModelInfo, call: ChatCall, found: Sequence[Unsupported]
+) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+    lean = _lean(info, call, found)
+    warnings = [
+        WarningRaised(CallWarning("PARAM_DROPPED", f"{each.field} {_problem(info, each)}"))
+        for each in found
+    ]
+    async with inner.stream(lean) as events:
+        yield _WarnedAfterStart(events, deque(warnings))
 
-        Raises:
-            InvalidRequest: Names every part that the model does not take.
-        """
-        found = unsupported(call.request, self.info)
-        # A call that asks for nothing else pays for nothing of this.
-        return self._warned(call, found) if found else self.inner.stream(call)
 
-    @asynccontextmanager
-    async def _warned(
-        self, call: ChatCall, found: Sequence[Unsupported]
-    ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
-        lean = self._lean(call, found)
-        warnings = [
-            WarningRaised(CallWarning("PARAM_DROPPED", f"{each.field} {self._problem(each)}"))
-            for each in found
-        ]
-        async with self.inner.stream(lean) as events:
-            yield _WarnedAfterStart(events, deque(warnings))
+def refusals(info: ModelInfo, request: ChatRequest) -> list[FieldViolation]:
+    """Return every part of `request` for which the model of `info` would refuse it."""
+    return _refused(info, request, unsupported(request, info))
 
-    def violations(self, request: ChatRequest) -> list[FieldViolation]:
-        """Return every part of `request` for which it would be refused."""
-        return self._refused(request, unsupported(request, self.info))
 
-    def _refused(self, request: ChatRequest, found: Sequence[Unsupported]) -> list[FieldViolation]:
-        drop = request.unsupported_params is UnsupportedParams.WARN_AND_DROP
-        refused = [each for each in found if each.drop is None or not drop]
-        return [FieldViolation(each.field, self._refusal(each)) for each in refused]
+def _refused(
+    info: ModelInfo, request: ChatRequest, found: Sequence[Unsupported]
+) -> list[FieldViolation]:
+    drop = request.unsupported_params is UnsupportedParams.WARN_AND_DROP
+    refused = [each for each in found if each.drop is None or not drop]
+    return [FieldViolation(each.field, _refusal(info, each)) for each in refused]
 
-    def _lean(self, call: ChatCall, found: Sequence[Unsupported]) -> ChatCall:
-        request = call.request
-        refused = self._refused(request, found)
-        if refused:
-            raise InvalidRequest(*refused)
-        for without in (each.drop for each in found if each.drop is not None):
-            request = without(request)
-        return attrs.evolve(call, request=request)
 
-    def _refusal(self, each: Unsupported) -> str:
-        problem = self._problem(each)
-        return problem if each.drop is None else f"{problem}: {_REMEDY}"
+def _lean(info: ModelInfo, call: ChatCall, found: Sequence[Unsupported]) -> ChatCall:
+    request = call.request
+    refused = _refused(info, request, found)
+    if refused:
+        raise InvalidRequest(*refused)
+    for without in (each.drop for each in found if each.drop is not None):
+        request = without(request)
+    return attrs.evolve(call, request=request)
 
-    def _problem(self, each: Unsupported) -> str:
-        if each.problem:
-            return each.problem
-        named = f"{self.info.provider}/{self.info.model}"
-        aside = "" if each.feature == each.field else f" ({each.feature})"
-        return f"is not supported by {named}{aside}"
+
+def _refusal(info: ModelInfo, each: Unsupported) -> str:
+    problem = _problem(info, each)
+    return problem if each.drop is None else f"{problem}: {_REMEDY}"
+
+
+def _problem(info: ModelInfo, each: Unsupported) -> str:
+    if each.problem:
+        return each.problem
+    aside = "" if each.feature == each.field else f" ({each.feature})"
+    return f"is not supported by {info.provider}/{info.model}{aside}"
 
 
 _REMEDY = "leave it out, or set unsupported_params to WARN_AND_DROP"

@@ -17,7 +17,7 @@ from domain.model.target import Target
 from domain.policy.access import demand_use, may_reach, may_use
 from domain.policy.catalogue import resolve
 from domain.policy.route_book import RouteBook
-from domain.services.capable import Capable
+from domain.services.capable import refusals
 from domain.services.public_names import PublicNames
 from domain.services.routes import Routes
 from ports.chat_model import ChatModel
@@ -128,9 +128,8 @@ class Routed:
         return able
 
     def _lacking(self, request: ChatRequest, target: Target) -> Sequence[FieldViolation]:
-        provider = self.providers[target.provider]
-        info = provider.info(target.model)
-        return () if info is None else Capable(provider, info).violations(request)
+        info = self.providers[target.provider].info(target.model)
+        return () if info is None else refusals(info, request)
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

@@ -8,7 +8,7 @@ import attrs
 from domain.model.call import ChatCall
 from domain.model.errors import ModelUnknown
 from domain.model.events import ChatEvent
-from domain.services.capable import Capable
+from domain.services.capable import taken
 from ports.provider import Provider
 
 
@@ -34,4 +34,4 @@ class Routes:
         info = provider.info(request.model)
         if info is None:
             raise ModelUnknown(f"provider {request.provider!r} has no model {request.model!r}")
-        return Capable(provider, info).stream(call)
+        return taken(provider, info, call)

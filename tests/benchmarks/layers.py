@@ -36,7 +36,6 @@ from domain.policy.admission import LimitTable
 from domain.policy.route_book import RouteBook
 from domain.services.admission import Admission, Admitted
 from domain.services.attempts import UNPRICED
-from domain.services.capable import Capable
 from domain.services.chosen import Chosen
 from domain.services.coalesced import Coalesced
 from domain.services.deadline import Timed
@@ -145,7 +144,6 @@ def stacks(bottom: Ready, stage: Stage) -> Mapping[str, Asked]:
         "Inlined, nothing to fetch": _drained(inlined),
         "Admitted, no limits": _drained(admitted),
         "Admitted, 3 limits": _drained(admitted, LIMITED),
-        "Capable": _drained(Capable(provider, _INFO), LIMITED),
         "Routed": _drained(Routed(providers), LIMITED),
         "Retried and Hedged, at once served": _drained(Routed(providers, retried), LIMITED),
         "Chosen, of one route": _drained(top, LIMITED),

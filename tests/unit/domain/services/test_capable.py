@@ -7,7 +7,7 @@ from domain.model.chat import ChatRequest, Media, Message, Role, UnsupportedPara
 from domain.model.errors import InvalidRequest
 from domain.model.events import CallWarning, WarningRaised
 from domain.model.model_info import Feature, ModelInfo
-from domain.services.capable import Capable
+from domain.services.capable import taken
 from tests.support.core_model import ANSWER, STARTED, Upstream, ask, drain, question
 
 PLAIN = ModelInfo(provider="upstream", model="plain", features=frozenset())
@@ -26,7 +26,7 @@ def with_image(request: ChatRequest) -> ChatRequest:
 async def refusal(request: ChatRequest, info: ModelInfo = PLAIN) -> list[str]:
     upstream = Upstream()
     with pytest.raises(InvalidRequest) as caught:
-        async with Capable(upstream, info).stream(ask(request)):
+        async with taken(upstream, info, ask(request)):
             pytest.fail("the block must not be entered")
     assert upstream.opened == 0
     return [each.field for each in caught.value.violations]
@@ -43,14 +43,14 @@ async def test_every_part_that_is_not_taken_is_refused_by_its_path() -> None:
 
 async def test_a_refusal_names_the_model_and_the_feature() -> None:
     with pytest.raises(InvalidRequest, match=r"top_k: .*upstream/plain"):
-        async with Capable(Upstream(), PLAIN).stream(ask(attrs.evolve(question(), top_k=3))):
+        async with taken(Upstream(), PLAIN, ask(attrs.evolve(question(), top_k=3))):
             pytest.fail("the block must not be entered")
 
 
 async def test_a_refusal_says_what_to_do_where_something_can_be_done() -> None:
     asked = with_image(attrs.evolve(question(), seed=3, presence_penalty=1.0))
     with pytest.raises(InvalidRequest) as caught:
-        async with Capable(Upstream(), PLAIN).stream(ask(asked)):
+        async with taken(Upstream(), PLAIN, ask(asked)):
             pytest.fail("the block must not be entered")
     unsupported = "is not supported by upstream/plain"
     remedy = "leave it out, or set unsupported_params to WARN_AND_DROP"
@@ -64,14 +64,14 @@ async def test_a_refusal_says_what_to_do_where_something_can_be_done() -> None:
 async def test_what_is_dropped_is_exactly_what_is_not_taken() -> None:
     upstream = Upstream()
     info = attrs.evolve(PLAIN, features=frozenset({Feature.TOP_P}))
-    async with Capable(upstream, info).stream(ask(lenient(TUNED))) as events:
+    async with taken(upstream, info, ask(lenient(TUNED))) as events:
         await drain(events)
     (call,) = upstream.calls
     assert call.request == attrs.evolve(lenient(TUNED), temperature=None, stop=())
 
 
 async def test_warnings_come_right_after_the_start() -> None:
-    async with Capable(Upstream(), PLAIN).stream(ask(lenient(TUNED))) as events:
+    async with taken(Upstream(), PLAIN, ask(lenient(TUNED))) as events:
         seen = await drain(events)
     assert seen == [
         STARTED,
@@ -94,14 +94,14 @@ async def test_what_is_taken_passes_untouched(policy: UnsupportedParams) -> None
     upstream = Upstream()
     call = ask(attrs.evolve(with_image(TUNED), unsupported_params=policy))
     info = attrs.evolve(PLAIN, features=frozenset(Feature))
-    async with Capable(upstream, info).stream(call) as events:
+    async with taken(upstream, info, call) as events:
         assert await drain(events) == list(ANSWER)
     assert upstream.calls == [call]
 
 
 async def test_the_lean_call_is_still_the_same_call() -> None:
     upstream, call = Upstream(), ask(lenient(TUNED), request_id="mine")
-    async with Capable(upstream, PLAIN).stream(call):
+    async with taken(upstream, PLAIN, call):
         pass
     assert upstream.calls[0].request_id == "mine"
     assert upstream.calls[0].ledger is call.ledger
@@ -112,7 +112,7 @@ async def test_a_medium_that_does_not_show_its_kind_is_refused_with_the_remedy()
     request = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=(where,)),))
     seeing = attrs.evolve(PLAIN, features=frozenset({Feature.IMAGES}))
     with pytest.raises(InvalidRequest, match="whether it is a picture") as caught:
-        async with Capable(Upstream(), seeing).stream(ask(request)):
+        async with taken(Upstream(), seeing, ask(request)):
             pytest.fail("the block must not be entered")
     (violation,) = caught.value.violations
     assert violation.field == "messages[0].parts[0].media.mime_type"
