@@ -118,7 +118,9 @@ class Stacker:
         shared = Coalesced(kept, sign, self.keys.stage, cache.buffer_bytes, cache.with_tools)
         recalled = Recalled(shared, self.keeping, sign)
         top = Idempotent(recalled, sign, self.keys)
-        return Routed(providers, top, PublicNames(names, providers, self.book))
+        # What a call needs of all this that asks for none of it.
+        plain = drained if OnDisconnect.DRAIN in policies.values() else chosen
+        return Routed(providers, top, PublicNames(names, providers, self.book), plain)
 
     def route(self, name: str, configured: ProviderSettings) -> Route:
         """Return the way to the provider called `name`: `Absent` where a key or an address is missing."""

@@ -1,9 +1,10 @@
 """The way from a public name to where it is answered: a call is given its plan, and handed on."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
+from typing import TypeAlias
 
 import attrs
 
@@ -24,6 +25,16 @@ from ports.chat_model import ChatModel
 from ports.provider import Provider
 
 
+REMEMBERED = 1_024
+"""Questions of who means what of which is remembered where they are answered; callers can make models up."""
+_Asked: TypeAlias = Callable[[Caller, str, str], tuple[str, tuple[Target, ...]]]
+
+
+def _remembered(routed: "Routed") -> _Asked:
+    # It is the same each time, and takes a dozen functions to find out.
+    return lru_cache(REMEMBERED)(routed._find)
+
+
 def _declared_by(routed: "Routed") -> Mapping[str, frozenset[str]]:
     return {
         name: frozenset(info.model for info in provider.models())
@@ -39,6 +50,8 @@ class Routed:
         providers: By configured name.
         top: Answers calls that have a plan: the stack around the providers.
         public: Public names of models.
+        plain: What of `top` answers a call that has no key, asks for nothing of our cache, and leaves it to
+            the settings what becomes of its answer if its caller leaves.
     """
 
     providers: Mapping[str, Provider]
@@ -50,8 +63,14 @@ class Routed:
             lambda self: PublicNames({}, self.providers, RouteBook()), takes_self=True
         )
     )
+    plain: ChatModel = attrs.field(
+        default=attrs.Factory(lambda self: self.top, takes_self=True)
+    )
     _declared: Mapping[str, frozenset[str]] = attrs.field(
         init=False, default=attrs.Factory(_declared_by, takes_self=True)
+    )
+    _asked: _Asked = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_remembered, takes_self=True)
     )
 
     def stream(self, call: ChatCall) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
@@ -73,13 +92,16 @@ class Routed:
             ]
             # Once each, however they are named.
             plan = tuple(dict.fromkeys((*plan, *rest)))
-        plan = self._able(request, plan)
+        if len(plan) > 1:
+            # Where there is one, below it is looked at anyway.
+            plan = self._able(request, plan)
         first = plan[0]
         if (request.provider, request.model) != (first.provider, first.model):
             request = attrs.evolve(request, provider=first.provider, model=first.model)
-        return self.top.stream(call.planned(request, plan, public))
+        rare = request.idempotency_key or request.response_cache or request.on_disconnect
+        return (self.top if rare else self.plain).stream(call.planned(request, plan, public))
 
-    def _asked(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
+    def _find(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
         """Return the public name that is asked for, if it is one, and where it is answered."""
         if not provider and model in self.public.catalogue:
             return model, self.public.targets(caller, model)
@@ -118,9 +140,6 @@ class Routed:
         Raises:
             InvalidRequest: Nothing does; says what each lacks.
         """
-        if len(plan) == 1:
-            # Below it is looked at anyway.
-            return plan
         lacking = {target: self._lacking(request, target) for target in plan}
         able = tuple(target for target, violations in lacking.items() if not violations)
         if not able:
