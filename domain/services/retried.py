@@ -9,6 +9,7 @@ nothing. Where nothing can be tried again, the call is handed on as it is. Decis
 
 import math
 import random
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -100,18 +101,15 @@ class _Answer(AsyncIterator[ChatEvent]):
 
     # --- the block ----------------------------------------------------------------------------------------
 
-    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+    def __aenter__(self) -> Awaitable[AsyncIterator[ChatEvent]]:
         retried, call = self._of, self._call
         if call.ledger.asked is not None:
             # Before a provider is asked: an answer that may outlast its caller has none afterwards. Of
             # others it is asked when they have failed, for it is dear.
             self._deadline_s = anyio.current_effective_deadline()
         retried.budget_of(call.request.provider).earn()
-        failure = await self._attempt()
-        if failure is not None:
-            await self._another(failure)
-        restarts = call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
-        return _Restarting(self) if restarts else self
+        # Not awaited here: whoever waits has one frame less to come back through.
+        return self._answered(None)
 
     async def __aexit__(
         self,
@@ -119,18 +117,10 @@ class _Answer(AsyncIterator[ChatEvent]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        # The attempt's own block shields what it must.
-        return await self.close(kind, error, trace)  # noqa: ASYNC102
-
-    async def close(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
         """Leave the attempt that is open, if there is one."""
         opened, self._open = self._open, None
-        return None if opened is None else await opened.__aexit__(kind, error, trace)
+        # The attempt's own block shields what it must.
+        return None if opened is None else await opened.__aexit__(kind, error, trace)  # noqa: ASYNC102
 
     # --- the iterator -------------------------------------------------------------------------------------
 
@@ -148,8 +138,8 @@ class _Answer(AsyncIterator[ChatEvent]):
             ChatError: It cannot.
         """
         previous = self._call.request
-        await self.close(type(error), error, error.__traceback__)
-        await self._another(_Failure(error, begun=True, resend=True))
+        await self.__aexit__(type(error), error, error.__traceback__)
+        await self._answered(_Failure(error, begun=True, resend=True))
         request = self._call.request
         self._held.appendleft(
             RouteChanged(
@@ -161,35 +151,37 @@ class _Answer(AsyncIterator[ChatEvent]):
 
     # --- the attempts -------------------------------------------------------------------------------------
 
-    async def _attempt(self) -> "_Failure | None":
-        """Open an attempt and read it up to what decides that it is the one; return what went wrong."""
-        trial = _Trial(self)
-        async with trial:
-            opened = self._of.inner.stream(self._call)
-            self._events = events = await opened.__aenter__()
-            self._open = opened
-            decisive = DECISIVE[self._call.delivery]
-            async for event in events:
-                self._held.append(event)
-                if type(event) in decisive:
-                    break
-        return trial.failure
+    async def _answered(self, failure: "_Failure | None") -> AsyncIterator[ChatEvent]:
+        """Open attempts, the first of them after `failure`, until one answers; return what it says.
 
-    def begun(self) -> bool:
-        """Forget what is held back; return whether it was the beginning of an answer."""
-        begun = any(type(each) is Started for each in self._held)
-        self._held.clear()
-        return begun
-
-    async def _another(self, failure: "_Failure | None") -> None:
-        """Try on after `failure`, until an attempt answers.
+        What decides that it does has been read, and is held.
 
         Raises:
             ChatError: None does.
         """
-        while failure is not None:
-            await self._move_on(failure)
-            failure = await self._attempt()
+        held, decisive, decided = self._held, DECISIVE[self._call.delivery], False
+        while not decided:
+            if failure is not None:
+                await self._move_on(failure)
+            try:
+                opened = self._of.inner.stream(self._call)
+                self._events = events = await opened.__aenter__()
+                self._open = opened
+                async for event in events:
+                    held.append(event)
+                    if type(event) in decisive:
+                        break
+                decided = True
+            except ChatError as error:
+                failure = _Failure(error, begun=any(type(each) is Started for each in held))
+                held.clear()
+                await self.__aexit__(type(error), error, error.__traceback__)
+            finally:
+                if not decided:
+                    # Nothing is open any more but where it was cancelled, or broke.
+                    await self.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+        restarts = self._call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
+        return _Restarting(self) if restarts else self
 
     async def _move_on(self, failure: "_Failure") -> None:
         # A call that is over is cancelled, and has not failed.
@@ -243,32 +235,6 @@ class _Failure:
     error: ChatError
     begun: bool
     resend: bool = False
-
-
-@attrs.define(eq=False)
-class _Trial:
-    """The block in which an attempt is opened: its error closes it and is kept, else it stays open."""
-
-    _answer: _Answer
-    failure: _Failure | None = None
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if error is None:
-            return False
-        begun = self._answer.begun()
-        # The attempt's own block shields what it must.
-        await self._answer.close(kind, error, trace)  # noqa: ASYNC102
-        if isinstance(error, ChatError):
-            self.failure = _Failure(error, begun)
-        return self.failure is not None
 
 
 @attrs.frozen(eq=False)
