@@ -29,6 +29,8 @@ MAX_STOP = 16
 MAX_NAME_BYTES = 256
 _KEY = re.compile(rf"[!-~]{{1,{MAX_NAME_BYTES}}}")
 MAX_FALLBACKS, MAX_ATTEMPTS = 8, 10
+
+
 def violations(request: ChatRequest) -> list[FieldViolation]:
     """Return all that is wrong with `request`, in the order of its fields; empty if nothing is."""
     found = [*model_violations(request.model), *_messages(request.messages)]

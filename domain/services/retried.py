@@ -60,7 +60,11 @@ class Retried:
         most = call.request.routing.max_attempts or self.policy.max_attempts
         if most == 1 and len(call.plan) < 2:
             return self.inner.stream(call)
-        return _Answer(self, call, most)
+        self.budget_of(call.request.provider).earn()
+        # Before a provider is asked: an answer that may outlast its caller has none afterwards. Of others it
+        # is asked when they have failed, for it is dear.
+        lasts = call.ledger.asked is not None
+        return _Answer(self, call, most, anyio.current_effective_deadline() if lasts else math.inf)
 
     def budget_of(self, provider: str) -> RetryBudget:
         """Return what may be repeated towards `provider`."""
@@ -87,12 +91,17 @@ class Retried:
 
 @attrs.define(eq=False)
 class _Answer(AsyncIterator[ChatEvent]):
-    """One call: the block that it is, and the iterator of what it says."""
+    """One call: the block that it is, and the iterator of what it says.
+
+    Attributes:
+        _failure: Why the latest attempt was not the one, if there was any.
+    """
 
     _of: Retried
     _call: ChatCall
     _most: int
-    _deadline_s: float = math.inf
+    _deadline_s: float
+    _failure: "_Failure | None" = None
     _course: Course | None = None
     _open: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
     _events: AsyncIterator[ChatEvent] = attrs.field(init=False)
@@ -101,15 +110,35 @@ class _Answer(AsyncIterator[ChatEvent]):
 
     # --- the block ----------------------------------------------------------------------------------------
 
-    def __aenter__(self) -> Awaitable[AsyncIterator[ChatEvent]]:
-        retried, call = self._of, self._call
-        if call.ledger.asked is not None:
-            # Before a provider is asked: an answer that may outlast its caller has none afterwards. Of
-            # others it is asked when they have failed, for it is dear.
-            self._deadline_s = anyio.current_effective_deadline()
-        retried.budget_of(call.request.provider).earn()
-        # Not awaited here: whoever waits has one frame less to come back through.
-        return self._answered(None)
+    async def __aenter__(self) -> AsyncIterator[ChatEvent]:
+        """Open attempts until one answers, read it up to what decides that it does, and hold that.
+
+        In one function, for a call that waits comes back through every one that waits for it.
+        """
+        held, decisive, decided = self._held, DECISIVE[self._call.delivery], False
+        while not decided:
+            if self._failure is not None:
+                await self._move_on(self._failure)
+            try:
+                opened = self._of.inner.stream(self._call)
+                self._events = events = await opened.__aenter__()
+                self._open = opened
+                async for event in events:
+                    held.append(event)
+                    if type(event) in decisive:
+                        break
+                decided = True
+            except ChatError as error:
+                begun = any(type(each) is Started for each in held)
+                self._failure = _Failure(error, begun)
+                held.clear()
+                await self.__aexit__(type(error), error, error.__traceback__)
+            finally:
+                if not decided:
+                    # Nothing is open any more but where it was cancelled, or broke.
+                    await self.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+        restarts = self._call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
+        return _Restarting(self) if restarts else self
 
     async def __aexit__(
         self,
@@ -139,7 +168,8 @@ class _Answer(AsyncIterator[ChatEvent]):
         """
         previous = self._call.request
         await self.__aexit__(type(error), error, error.__traceback__)
-        await self._answered(_Failure(error, begun=True, resend=True))
+        self._failure = _Failure(error, begun=True, resend=True)
+        await self.__aenter__()
         request = self._call.request
         self._held.appendleft(
             RouteChanged(
@@ -150,38 +180,6 @@ class _Answer(AsyncIterator[ChatEvent]):
         )
 
     # --- the attempts -------------------------------------------------------------------------------------
-
-    async def _answered(self, failure: "_Failure | None") -> AsyncIterator[ChatEvent]:
-        """Open attempts, the first of them after `failure`, until one answers; return what it says.
-
-        What decides that it does has been read, and is held.
-
-        Raises:
-            ChatError: None does.
-        """
-        held, decisive, decided = self._held, DECISIVE[self._call.delivery], False
-        while not decided:
-            if failure is not None:
-                await self._move_on(failure)
-            try:
-                opened = self._of.inner.stream(self._call)
-                self._events = events = await opened.__aenter__()
-                self._open = opened
-                async for event in events:
-                    held.append(event)
-                    if type(event) in decisive:
-                        break
-                decided = True
-            except ChatError as error:
-                failure = _Failure(error, begun=any(type(each) is Started for each in held))
-                held.clear()
-                await self.__aexit__(type(error), error, error.__traceback__)
-            finally:
-                if not decided:
-                    # Nothing is open any more but where it was cancelled, or broke.
-                    await self.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
-        restarts = self._call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
-        return _Restarting(self) if restarts else self
 
     async def _move_on(self, failure: "_Failure") -> None:
         # A call that is over is cancelled, and has not failed.

@@ -24,7 +24,6 @@ from domain.services.routes import Routes
 from ports.chat_model import ChatModel
 from ports.provider import Provider
 
-
 REMEMBERED = 1_024
 """Questions of who means what of which is remembered where they are answered; callers can make models up."""
 _Asked: TypeAlias = Callable[[Caller, str, str], tuple[str, tuple[Target, ...]]]
@@ -63,9 +62,7 @@ class Routed:
             lambda self: PublicNames({}, self.providers, RouteBook()), takes_self=True
         )
     )
-    plain: ChatModel = attrs.field(
-        default=attrs.Factory(lambda self: self.top, takes_self=True)
-    )
+    plain: ChatModel = attrs.field(default=attrs.Factory(lambda self: self.top, takes_self=True))
     _declared: Mapping[str, frozenset[str]] = attrs.field(
         init=False, default=attrs.Factory(_declared_by, takes_self=True)
     )
@@ -92,7 +89,7 @@ class Routed:
             ]
             # Once each, however they are named.
             plan = tuple(dict.fromkeys((*plan, *rest)))
-        if len(plan) > 1:
+        if plan[1:]:
             # Where there is one, below it is looked at anyway.
             plan = self._able(request, plan)
         first = plan[0]

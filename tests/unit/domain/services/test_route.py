@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from domain.model.caller import Caller
-from domain.model.chat import ChatRequest
+from domain.model.chat import ChatRequest, OnDisconnect
 from domain.model.errors import (
     AccessDenied,
     ErrorReason,
@@ -14,7 +14,8 @@ from domain.model.errors import (
     ModelUnknown,
     NotConfigured,
 )
-from domain.model.model_info import Feature
+from domain.model.model_info import Feature, ModelInfo
+from domain.model.response_cache import ResponseCachePolicy
 from domain.model.routing import Routing
 from domain.model.target import Target
 from domain.services.absent import Absent
@@ -41,6 +42,18 @@ class House:
             for name, upstream in self.upstreams.items()
             for call in upstream.calls
         ]
+
+
+@attrs.define
+class Counting(Upstream):
+    """One that remembers of which models it was asked what they are."""
+
+    asked_for: list[str] = attrs.field(factory=list)
+
+    def info(self, model: str, /) -> ModelInfo | None:
+        """Return what it takes."""
+        self.asked_for.append(model)
+        return Upstream.info(self, model)
 
 
 def house() -> House:
@@ -116,6 +129,41 @@ async def test_the_call_keeps_its_identity_and_its_ledger() -> None:
     assert asked.ledger is call.ledger
     assert asked.plan == (Target("openai", "gpt"),)
     assert attrs.evolve(asked, request=call.request, plan=()) == call
+
+
+@pytest.mark.parametrize(
+    ("changed", "goes"),
+    [
+        ({}, "past"),
+        ({"temperature": 0.0, "stop": ("x",)}, "past"),
+        ({"idempotency_key": "mine"}, "through"),
+        ({"response_cache": ResponseCachePolicy(coalesce=True)}, "through"),
+        ({"on_disconnect": OnDisconnect.CANCEL}, "through"),
+    ],
+)
+async def test_only_a_call_that_asks_for_what_is_outside_goes_through_it(
+    changed: Mapping[str, object], goes: str
+) -> None:
+    outside, inside = Upstream(), Upstream()
+    routed = Routed({"openai": Upstream(name="openai")}, outside, plain=inside)
+    request = attrs.evolve(wanted("openai", "gpt"), **changed)  # type: ignore[arg-type]
+    async with routed.stream(ask(request)):
+        pass
+    assert [len(outside.calls), len(inside.calls)] == ([0, 1] if goes == "past" else [1, 0])
+
+
+async def test_what_a_name_means_is_found_out_once_for_each_caller() -> None:
+    provider = Counting(name="openai", declared=("gpt",))
+    routed = Routed({"openai": provider}, Upstream())
+    for caller in (Caller("bob"), Caller("bob"), Caller("eve", allow=("openai/*",))):
+        async with routed.stream(attrs.evolve(ask(wanted("", "gpt")), caller=caller)):
+            pass
+    assert provider.asked_for == ["gpt", "gpt"]
+    for _ in range(2):
+        with pytest.raises(AccessDenied, match="caller 'pat'"):
+            routed.stream(
+                attrs.evolve(ask(wanted("", "gpt")), caller=Caller("pat", allow=("local/*",)))
+            )
 
 
 async def test_what_the_model_lacks_is_refused() -> None:
