@@ -28,17 +28,19 @@ class HedgePolicy:
         by_p95: Whether each route's own 95th percentile is the time, once it is known.
         min_s: It is never less.
         budget: What part of each provider's traffic may be the second of two.
+        off: Whether only calls that ask for it are hedged.
     """
 
     after_s: float | None = None
     by_p95: bool = False
     min_s: float = 0.1
     budget: BudgetPolicy = BudgetPolicy(ratio=0.05, min_per_s=0.1, burst=5.0)
-
-    @property
-    def off(self) -> bool:
-        """Whether only calls that ask for it are hedged."""
-        return self.after_s is None and not self.by_p95
+    off: bool = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: self.after_s is None and not self.by_p95, takes_self=True
+        ),
+    )
 
 
 @attrs.define

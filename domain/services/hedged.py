@@ -50,9 +50,6 @@ class Hedged:
     inner: ChatModel
     policy: HedgePolicy = HedgePolicy()
     max_attempts: int = 3
-    _only_asked: bool = attrs.field(
-        init=False, default=attrs.Factory(lambda self: self.policy.off, takes_self=True)
-    )
     _budgets: dict[str, RetryBudget] = attrs.field(factory=dict, init=False)
     _times: "OrderedDict[tuple[str, str], FirstContentTimes]" = attrs.field(
         factory=OrderedDict, init=False
@@ -64,7 +61,7 @@ class Hedged:
         Raises:
             ChatError: On entry, if no route answers; else from a step of the one that did.
         """
-        if self._only_asked and call.request.routing.hedge_after_s is None:
+        if self.policy.off and call.request.routing.hedge_after_s is None:
             return self.inner.stream(call)
         return _Race(self, call)
 
