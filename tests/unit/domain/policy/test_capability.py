@@ -204,3 +204,19 @@ def test_a_medium_of_unknown_kind_is_refused_only_where_its_kind_matters(
     request = attrs.evolve(question(), messages=(Message(role=Role.USER, parts=(where,)),))
     found = [each.field for each in unsupported(request, lacking(*missing))]
     assert found == ([] if field is None else [field])
+
+
+def test_every_mark_is_found_where_it_is_and_all_are_dropped_together() -> None:
+    mark = CacheControl()
+    inner = ToolResult(tool_call_id="t", content=(Text(text="x", cache_control=mark),))
+    parts = (Text(text="y"), Text(text="z", cache_control=mark), Refusal(text="no"), inner)
+    said = Message(role=Role.USER, parts=parts, cache_control=mark)
+    request = attrs.evolve(question(), messages=(said,))
+    found = unsupported(request, lacking(Feature.PROMPT_CACHING))
+    assert [each.field for each in found] == [
+        "messages[0].parts[1].cache_control",
+        "messages[0].parts[3].tool_result.content[0].cache_control",
+        "messages[0].cache_control",
+    ]
+    assert found[0].drop is not None
+    assert unsupported(found[0].drop(request), lacking(Feature.PROMPT_CACHING)) == []

@@ -8,7 +8,16 @@ from trio.testing import MockClock
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from domain.model.call import ChatCall
-from domain.model.chat import ChatRequest, ContentPart, Media, Message, Role, Text, ToolResult
+from domain.model.chat import (
+    ChatRequest,
+    ContentPart,
+    Media,
+    Message,
+    Refusal,
+    Role,
+    Text,
+    ToolResult,
+)
 from domain.model.errors import InvalidRequest
 from domain.policy.fetching import Fetches, to_fetch
 from domain.services.inlined import MOST, Inlined
@@ -77,11 +86,11 @@ A = Fetched(PNG, "image/png")
 async def test_what_the_provider_cannot_fetch_is_given_as_data(autojump_clock: MockClock) -> None:
     upstream, from_ = Upstream(), source(a=A, b=Fetched(PDF, "application/pdf"))
     result = ToolResult(tool_call_id="t", content=(media("b", "application/pdf"),))
-    request = asked(Text(text="x"), media("a"), result, media("a"))
+    request = asked(Text(text="x"), Refusal(text="no"), media("a"), result, media("a"))
     await drain(inlined(upstream, from_), ask(request))
     (call,) = upstream.calls
-    text, first, second, third = call.request.messages[0].parts
-    assert text == Text(text="x")
+    text, refusal, first, second, third = call.request.messages[0].parts
+    assert (text, refusal) == (Text(text="x"), Refusal(text="no"))
     assert first == third == Media(mime_type="image/png", data=PNG)
     assert isinstance(second, ToolResult)
     assert second.content == (Media(mime_type="application/pdf", data=PDF),)

@@ -395,6 +395,13 @@ async def test_a_call_that_cannot_be_tried_again_is_handed_on_as_it_is() -> None
         assert "Observed" in type(events).__name__
 
 
+async def test_what_just_stops_is_no_failure_to_be_tried_again() -> None:
+    upstream = Upstream((STARTED,))
+    async with Retried(upstream).stream(ask()) as events:
+        assert await drain(events) == [STARTED]
+    assert upstream.opened == upstream.closed == 1
+
+
 def test_a_call_that_is_cancelled_anywhere_leaves_one_record_for_each_attempt() -> None:
     async def scenario(cut: Cut) -> None:
         broken: list[Step] = [STARTED, TextDelta("x"), failure()]
