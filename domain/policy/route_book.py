@@ -122,7 +122,7 @@ class RouteBook:
         """
         route = self._routes.get((provider, model)) or self._new(provider, model)
         self._routes.move_to_end((provider, model))
-        lanes = only or self._of(provider)
+        lanes = only or self.keys.get(provider) or NO_KEY
         key = self._worth(provider, lanes, route, now_s)[0] if len(lanes) > 1 else lanes[0]
         troubled = bool(self._whole or route.rests)
         tried_anyway = troubled and self._rest(provider, key, route, now_s) is not None

@@ -5,7 +5,7 @@ a route that is known to be of no use now is not asked.
 """
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -45,35 +45,36 @@ class Laned:
         Raises:
             ProviderFailure: On entry: the route is left alone now; says until when, and what failed last.
         """
-        # Whoever asks one place of a plan after the other hands on what is left of it.
-        keys = call.plan[0].keys if call.plan else ()
-        return _Passage(
-            self.lanes,
-            call,
-            _Visiting(self.book, self.provider, call.request.model, call.ledger, keys, self.clock),
-        )
+        return _Passage(self, call)
 
 
 @attrs.define(eq=False)
 class _Passage(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
     """One call on its lane. A class, because a generator costs every call 3 us more."""
 
-    _lanes: Mapping[str, ChatModel]
+    _of: Laned
     _call: ChatCall
-    _visiting: "_Visiting"
-    _inner: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] | None = None
+    _before: int = 0
+    # Both from the moment on that the call has its key.
+    _visit: Visit = attrs.field(init=False)
+    _inner: AbstractAsyncContextManager[AsyncIterator[ChatEvent]] = attrs.field(init=False)
 
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
-        key = self._visiting.__enter__()
+        of, call = self._of, self._call
+        ledger = call.ledger
+        # Whoever asks one place of a plan after the other hands on what is left of it.
+        keys = call.plan[0].keys if call.plan else ()
+        self._visit = visit = _begun(of, call.request.model, ledger, keys)
+        self._before = len(ledger.attempts)
         entered = False
         try:
-            self._inner = self._lanes[key].stream(self._call)
-            events = await self._inner.__aenter__()
+            self._inner = inner = of.lanes[visit.key].stream(call)
+            events = await inner.__aenter__()
             entered = True
             return events
         finally:
             if not entered:
-                self._visiting.__exit__(*sys.exc_info())
+                _ended(of, self._visit, ledger.attempts[self._before :], sys.exc_info()[1])
 
     async def __aexit__(
         self,
@@ -81,13 +82,12 @@ class _Passage(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         exception: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        assert self._inner is not None
         try:
             # What is below bounds its own way out.
             return await self._inner.__aexit__(kind, exception, trace)  # noqa: ASYNC102
         finally:
             # Now the attempt is in the ledger.
-            self._visiting.__exit__(kind, exception, trace)
+            _ended(self._of, self._visit, self._call.ledger.attempts[self._before :], exception)
 
 
 @attrs.frozen
@@ -97,6 +97,7 @@ class LanedEmbedding:
     provider: str
     lanes: Mapping[str, EmbeddingModel]
     book: RouteBook
+    clock: Callable[[], float] = anyio.current_time
 
     async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:
         """Return the vectors, by the key whose turn it is.
@@ -104,46 +105,36 @@ class LanedEmbedding:
         Raises:
             ProviderFailure: The route is left alone now; says until when, and what failed last.
         """
-        with _Visiting(self.book, self.provider, call.request.model, call.ledger) as key:
-            return await self.lanes[key].embed(call)
+        ledger = call.ledger
+        visit = _begun(self, call.request.model, ledger, ())
+        before = len(ledger.attempts)
+        try:
+            return await self.lanes[visit.key].embed(call)
+        finally:
+            _ended(self, visit, ledger.attempts[before:], sys.exc_info()[1])
 
 
-@attrs.define(eq=False)
-class _Visiting:
-    """The block of one visit; gives the key to use, and tells the book how it ended."""
+def _begun(of: Laned | LanedEmbedding, model: str, ledger: Ledger, keys: tuple[str, ...]) -> Visit:
+    """Return a visit, which has to be `_ended`, with the key to use: one of `keys`, if there are any."""
+    now_s = 0.0
+    if not of.book.untroubled(of.provider, model):
+        now_s = of.clock()
+        standing = of.book.standing(of.provider, model, now_s, keys)
+        if standing.sure:
+            skip(ledger, of.provider, model, standing)
+            raise left_alone(of.provider, model, standing)
+    return of.book.begin(of.provider, model, now_s, keys)
 
-    _book: RouteBook
-    _provider: str
-    _model: str
-    _ledger: Ledger
-    _only: tuple[str, ...] = ()
-    _clock: Callable[[], float] = anyio.current_time
-    _visit: Visit | None = None
-    _before: int = 0
 
-    def __enter__(self) -> str:
-        now_s = 0.0
-        if not self._book.untroubled(self._provider, self._model):
-            now_s = self._clock()
-            standing = self._book.standing(self._provider, self._model, now_s, self._only)
-            if standing.sure:
-                skip(self._ledger, self._provider, self._model, standing)
-                raise left_alone(self._provider, self._model, standing)
-        self._before = len(self._ledger.attempts)
-        self._visit = self._book.begin(self._provider, self._model, now_s, self._only)
-        return self._visit.key
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._visit is not None, "left without having been entered"
-        attempts = self._ledger.attempts
-        attempt = attempts[-1] if len(attempts) > self._before else None
-        told_s = exception.retry_after_s if isinstance(exception, ChatError) else None
-        self._book.end(self._visit, self._clock(), attempt, told_s)
+def _ended(
+    of: Laned | LanedEmbedding,
+    visit: Visit,
+    attempts: Sequence[Attempt],
+    exception: BaseException | None,
+) -> None:
+    """Tell the book how `visit` ended: what came of it, and the error that is on its way."""
+    told_s = exception.retry_after_s if isinstance(exception, ChatError) else None
+    of.book.end(visit, of.clock(), attempts[-1] if attempts else None, told_s)
 
 
 def skip(ledger: Ledger, provider: str, model: str, standing: Standing) -> None:
