@@ -4,7 +4,7 @@ Laws: however a delta is cut into smaller ones, the fold is the same; of an answ
 was said last is left.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,6 +14,7 @@ from domain.model.errors import ErrorReason, ServiceFailure
 from domain.model.events import (
     CallWarning,
     ChatEvent,
+    ContentEvent,
     Finished,
     FinishReason,
     ReasoningDelta,
@@ -51,141 +52,104 @@ class ChatResponse:
     cache_status: CacheStatus | None = None
 
 
-@attrs.define
-class _Part:
-    """One content part while its deltas arrive; fragments are joined once, at the end."""
+def fold(events: Iterable[ChatEvent]) -> ChatResponse:
+    """Return the answer that `events` add up to.
 
-    first: TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
-    fragments: list[str] = attrs.field(factory=list)
-    signatures: list[bytes] = attrs.field(factory=list)
-    redacted: bool = False
-    name: str = ""
-    provider: str = ""
-
-
-@attrs.define
-class ResponseFold:
-    """Adds events up to a response."""
-
-    _started: Started | None = None
-    _parts: dict[int, _Part] = attrs.field(factory=dict)
-    _warnings: list[CallWarning] = attrs.field(factory=list)
-    _finished: Finished | None = None
-
-    def add(self, event: ChatEvent) -> None:
-        """Take the next event.
-
-        Raises:
-            ServiceFailure: Anything after `Finished`, or a part that changes
-                its kind: the stream's maker is broken.
-        """
-        if self._finished is not None:
-            raise ServiceFailure(
-                "an event followed the end of the answer", ErrorReason.SERVICE_INTERNAL
-            )
-        rule = _RULES.get(type(event))
-        if rule is not None:
-            rule(self, event)
-
-    def response(self) -> ChatResponse:
-        """Return the whole answer.
-
-        Raises:
-            ServiceFailure: The stream has not finished: a truncated answer
-                never looks complete.
-        """
-        if self._finished is None or self._started is None:
-            raise ServiceFailure(
-                "the answer ended before it was finished", ErrorReason.SERVICE_INTERNAL
-            )
-        parts = tuple(_FINAL[type(part.first)](part) for _, part in sorted(self._parts.items()))
-        return ChatResponse(
-            id=self._started.id,
-            provider=self._started.provider,
-            model=self._started.model,
-            content="".join(part.text for part in parts if isinstance(part, Text)),
-            message=Message(role=Role.ASSISTANT, parts=parts),
-            finish_reason=self._finished.reason,
-            native_finish_reason=self._finished.native_reason,
-            usage=self._finished.usage,
-            attempts=self._finished.attempts,
-            warnings=tuple(self._warnings),
-            cache_status=self._started.cache_status,
-        )
-
-    def _part(self, event: TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta) -> _Part:
-        part = self._parts.get(event.part_index)
-        if part is None:
-            part = self._parts[event.part_index] = _Part(event)
-        elif type(part.first) is not type(event):
-            raise ServiceFailure("a content part changed its kind", ErrorReason.SERVICE_INTERNAL)
-        return part
-
-    def _start(self, event: Started) -> None:
-        self._started = event
-
-    def _text(self, event: TextDelta | RefusalDelta) -> None:
-        self._part(event).fragments.append(event.text)
-
-    def _reasoning(self, event: ReasoningDelta) -> None:
-        part = self._part(event)
-        part.fragments.append(event.text)
-        part.signatures.append(event.signature)
-        part.redacted = part.redacted or event.redacted
-        part.provider = part.provider or event.provider
-
-    def _tool_call(self, event: ToolCallDelta) -> None:
-        part = self._part(event)
-        part.fragments.append(event.arguments_fragment)
-        part.signatures.append(event.signature)
-        part.name = part.name or event.name
-
-    def _warn(self, event: WarningRaised) -> None:
-        self._warnings.append(event.warning)
-
-    def _begin_anew(self, _: RouteChanged) -> None:
-        self._started = None
-        self._parts.clear()
-        self._warnings.clear()
-
-    def _finish(self, event: Finished) -> None:
-        self._finished = event
+    Raises:
+        ServiceFailure: The stream's maker is broken: a part changes its kind, or something follows the end;
+            or there is no end: a truncated answer never looks complete.
+    """
+    started: Started | None = None
+    finished: Finished | None = None
+    parts: dict[int, list[ContentEvent]] = {}
+    warnings: list[CallWarning] = []
+    for event in events:
+        if finished is not None:
+            raise _broken("an event followed the end of the answer")
+        if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
+            deltas = parts.setdefault(event.part_index, [event])
+            if deltas[0] is not event:
+                if type(deltas[0]) is not type(event):
+                    raise _broken("a content part changed its kind")
+                deltas.append(event)
+        elif isinstance(event, Finished):
+            finished = event
+        elif isinstance(event, Started):
+            started = event
+        elif isinstance(event, WarningRaised):
+            warnings.append(event.warning)
+        elif isinstance(event, RouteChanged):
+            started = None
+            parts.clear()
+            warnings.clear()
+    if finished is None or started is None:
+        raise _broken("the answer ended before it was finished")
+    return _response(started, parts, warnings, finished)
 
 
-def _final_reasoning(part: _Part) -> Reasoning:
+def _response(
+    started: Started,
+    parts: Mapping[int, Sequence[ContentEvent]],
+    warnings: Sequence[CallWarning],
+    finished: Finished,
+) -> ChatResponse:
+    whole: list[ContentPart] = []
+    content: list[str] = []
+    for _, deltas in sorted(parts.items()):
+        part = _WHOLE[type(deltas[0])](deltas)
+        whole.append(part)
+        if isinstance(part, Text):
+            content.append(part.text)
+    return ChatResponse(
+        id=started.id,
+        provider=started.provider,
+        model=started.model,
+        content="".join(content),
+        message=Message(role=Role.ASSISTANT, parts=tuple(whole)),
+        finish_reason=finished.reason,
+        native_finish_reason=finished.native_reason,
+        usage=finished.usage,
+        attempts=finished.attempts,
+        warnings=tuple(warnings),
+        cache_status=started.cache_status,
+    )
+
+
+def _broken(how: str) -> ServiceFailure:
+    return ServiceFailure(how, ErrorReason.SERVICE_INTERNAL)
+
+
+def _text(deltas: Sequence[TextDelta]) -> Text:
+    return Text(text="".join([each.text for each in deltas]))
+
+
+def _refusal(deltas: Sequence[RefusalDelta]) -> Refusal:
+    return Refusal(text="".join([each.text for each in deltas]))
+
+
+def _reasoning(deltas: Sequence[ReasoningDelta]) -> Reasoning:
     return Reasoning(
-        text="".join(part.fragments),
-        signature=b"".join(part.signatures),
-        redacted=part.redacted,
-        provider=part.provider,
+        text="".join([each.text for each in deltas]),
+        signature=b"".join([each.signature for each in deltas]),
+        redacted=any(each.redacted for each in deltas),
+        provider=next((each.provider for each in deltas if each.provider), ""),
     )
 
 
-def _final_tool_call(part: _Part) -> ToolCall:
-    id_ = part.first.id if isinstance(part.first, ToolCallDelta) else ""
+def _tool_call(deltas: Sequence[ToolCallDelta]) -> ToolCall:
     return ToolCall(
-        id=id_,
-        name=part.name,
+        id=deltas[0].id,
+        name=next((each.name for each in deltas if each.name), ""),
         # A provider that sends no arguments means none, which in JSON is an empty object.
-        arguments_json="".join(part.fragments) or "{}",
-        signature=b"".join(part.signatures),
+        arguments_json="".join([each.arguments_fragment for each in deltas]) or "{}",
+        signature=b"".join([each.signature for each in deltas]),
     )
 
 
-# The tables' keys decide the argument's type, which the type system cannot follow.
-_RULES: Mapping[type, Callable[[ResponseFold, Any], None]] = {
-    Started: ResponseFold._start,
-    TextDelta: ResponseFold._text,
-    RefusalDelta: ResponseFold._text,
-    ReasoningDelta: ResponseFold._reasoning,
-    ToolCallDelta: ResponseFold._tool_call,
-    WarningRaised: ResponseFold._warn,
-    RouteChanged: ResponseFold._begin_anew,
-    Finished: ResponseFold._finish,
-}
-_FINAL: Mapping[type, Callable[[_Part], ContentPart]] = {
-    TextDelta: lambda part: Text(text="".join(part.fragments)),
-    RefusalDelta: lambda part: Refusal(text="".join(part.fragments)),
-    ReasoningDelta: _final_reasoning,
-    ToolCallDelta: _final_tool_call,
+# The keys decide the argument's type, which the type system cannot follow.
+_WHOLE: Mapping[type, Callable[[Any], ContentPart]] = {
+    TextDelta: _text,
+    RefusalDelta: _refusal,
+    ReasoningDelta: _reasoning,
+    ToolCallDelta: _tool_call,
 }

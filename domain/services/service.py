@@ -11,7 +11,7 @@ from domain.model.embedding import EmbeddingCall, EmbeddingResponse
 from domain.model.errors import ErrorReason, InvalidRequest, ServiceFailure
 from domain.model.events import ChatEvent, Finished
 from domain.model.model_info import ModelInfo
-from domain.model.response import ChatResponse, ResponseFold
+from domain.model.response import ChatResponse, fold
 from domain.model.usage import UsageRecord
 from domain.policy.embedding import violations as embedding_violations
 from domain.policy.listing import listed
@@ -60,14 +60,14 @@ class Service:
         """
         if call.delivery is not Delivery.WHOLE:
             call = attrs.evolve(call, delivery=Delivery.WHOLE)
-        fold = ResponseFold()
+        said: list[ChatEvent] = []
         async with self.stream(call) as events:
             async for event in events:
-                fold.add(event)
+                said.append(event)
                 if type(event) is Finished:
                     # Nothing follows; to ask for it would cost a way through every layer.
                     break
-        return fold.response()
+        return fold(said)
 
     async def embed(self, call: EmbeddingCall, /) -> EmbeddingResponse:
         """Return one vector for each input of `call`, in their order.

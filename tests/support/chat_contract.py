@@ -29,7 +29,7 @@ from domain.model.chat import (
 )
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, ReasoningDelta, Started, TextDelta, UsageReported
-from domain.model.response import ResponseFold
+from domain.model.response import fold
 from domain.model.usage import Usage
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -188,18 +188,12 @@ def name_of(expected: Path) -> str:
 
 def folded(events: Iterable[ChatEvent]) -> Message:
     """Return the message that `events` make."""
-    fold = ResponseFold()
-    for event in events:
-        fold.add(event)
-    return fold.response().message
+    return fold(events).message
 
 
 def described(events: Sequence[ChatEvent]) -> dict[str, Any]:
     """Return the answer that `events` make in the words of the expectation files."""
-    fold = ResponseFold()
-    for event in events:
-        fold.add(event)
-    response = fold.response()
+    response = fold(events)
     started = events[0]
     assert isinstance(started, Started)
     return {

@@ -20,7 +20,7 @@ from domain.model.chat import (
     ToolCall,
 )
 from domain.model.events import ChatEvent
-from domain.model.response import ChatResponse, ResponseFold
+from domain.model.response import ChatResponse
 from domain.model.usage import Usage
 
 HERE = Path(__file__).parent
@@ -49,14 +49,6 @@ def play(
     decoder = codec.decoder(asked or call(), head)
     events = [event for piece in pieces for event in decoder.feed(piece)]
     return [*events, *decoder.end()]
-
-
-def fold(events: Iterable[ChatEvent]) -> ChatResponse:
-    """Return the answer that `events` make."""
-    adder = ResponseFold()
-    for event in events:
-        adder.add(event)
-    return adder.response()
 
 
 def frames(*events: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,8 @@ import pytest
 from adapters.wire.codec import ResponseHead
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, Started, TextDelta
-from tests.contract.anthropic.reading import CODEC, HERE, SHARED, call, described, fold, play
+from domain.model.response import fold
+from tests.contract.anthropic.reading import CODEC, HERE, SHARED, call, described, play
 
 RECORDED = SHARED / "fixtures" / "anthropic"
 EXPECTED = sorted(

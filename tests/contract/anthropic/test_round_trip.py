@@ -3,8 +3,9 @@
 import json
 
 from domain.model.chat import Message, Role, Text, ToolResult
+from domain.model.response import fold
 from domain.model.tools import Tool
-from tests.contract.anthropic.reading import CODEC, HERE, OK, call, fold, play
+from tests.contract.anthropic.reading import CODEC, HERE, OK, call, play
 
 QUESTION = Message(role=Role.USER, parts=(Text(text="How is the weather?"),))
 TOOLS = (Tool(name="weather"),)

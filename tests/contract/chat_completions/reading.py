@@ -8,7 +8,7 @@ from adapters.wire.codec import ResponseHead
 from domain.model.chat import ContentPart, Reasoning, Refusal, Text, ToolCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, TextDelta
-from domain.model.response import ResponseFold
+from domain.model.response import fold
 from domain.model.usage import Usage
 from tests.support.http_calls import CODEC, HEAD, call
 
@@ -33,10 +33,7 @@ def outcome(pieces: Iterable[bytes]) -> tuple[list[ChatEvent], ChatError | None]
 
 def described(events: Sequence[ChatEvent]) -> dict[str, Any]:
     """Return the answer that `events` make in the words of the expectation files."""
-    fold = ResponseFold()
-    for event in events:
-        fold.add(event)
-    response = fold.response()
+    response = fold(events)
     return {
         "id": response.id,
         "model": response.model,

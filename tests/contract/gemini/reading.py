@@ -13,7 +13,7 @@ from domain.model.call import ChatCall
 from domain.model.chat import ChatRequest, ContentPart, Message, Reasoning, Role, Text, ToolCall
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, TextDelta, UsageReported
-from domain.model.response import ChatResponse, ResponseFold
+from domain.model.response import ChatResponse
 from domain.model.usage import NO_USAGE, Usage
 
 HERE = Path(__file__).parent
@@ -67,14 +67,6 @@ def said(*parts: Mapping[str, Any], **candidate: Any) -> dict[str, Any]:
     """Return a response that holds `parts`."""
     content = {"content": {"parts": list(parts), "role": "model"}} if parts else {}
     return {"candidates": [{**content, **candidate}], "responseId": "r1"}
-
-
-def fold(events: Iterable[ChatEvent]) -> ChatResponse:
-    """Return the answer that `events` make."""
-    adder = ResponseFold()
-    for event in events:
-        adder.add(event)
-    return adder.response()
 
 
 def described(response: ChatResponse) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from adapters.wire.codec import ResponseHead
 from domain.model.errors import ChatError
 from domain.model.events import ChatEvent, Finished, Started, UsageReported
+from domain.model.response import fold
 from domain.model.usage import UsageSource
 from tests.contract.gemini.reading import (
     CODEC,
@@ -22,7 +23,6 @@ from tests.contract.gemini.reading import (
     RECORDED,
     call,
     described,
-    fold,
     outcome,
     play,
     told,

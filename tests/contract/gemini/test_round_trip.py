@@ -20,9 +20,9 @@ from domain.model.chat import (
     ToolCall,
     ToolResult,
 )
-from domain.model.response import ChatResponse
+from domain.model.response import ChatResponse, fold
 from domain.model.tools import Tool
-from tests.contract.gemini.reading import CODEC, HERE, RECORDED, fold, frames, play, said
+from tests.contract.gemini.reading import CODEC, HERE, RECORDED, frames, play, said
 
 ASKED = Message(role=Role.USER, parts=(Text(text="Go."),))
 FLASH = "gemini-3.8-flash"

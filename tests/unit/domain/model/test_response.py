@@ -1,7 +1,5 @@
 """The fold from events to a response."""
 
-from collections.abc import Sequence
-
 import attrs
 import pytest
 from hypothesis import given, settings
@@ -20,18 +18,11 @@ from domain.model.events import (
     UsageReported,
     WarningRaised,
 )
-from domain.model.response import ChatResponse, ResponseFold
+from domain.model.response import ChatResponse, fold
 from domain.model.usage import Attempt, AttemptOutcome, Usage
 from tests.support.core_model import ANSWER, FINISHED, STARTED, USAGE
 
 LAWS = settings(max_examples=150)
-
-
-def fold(events: Sequence[ChatEvent]) -> ChatResponse:
-    folding = ResponseFold()
-    for event in events:
-        folding.add(event)
-    return folding.response()
 
 
 def part_of(*deltas: ChatEvent) -> ContentPart:

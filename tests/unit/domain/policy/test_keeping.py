@@ -1,7 +1,5 @@
 """Which answers are kept, in what form, and how they are given again."""
 
-from collections.abc import Sequence
-
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +15,7 @@ from domain.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from domain.model.response import ChatResponse, ResponseFold
+from domain.model.response import fold
 from domain.model.response_cache import CacheStatus
 from domain.model.target import Target
 from domain.model.tools import Tool
@@ -33,13 +31,6 @@ deltas = st.lists(
     ),
     max_size=12,
 )
-
-
-def fold(events: Sequence[ChatEvent]) -> ChatResponse:
-    folding = ResponseFold()
-    for event in events:
-        folding.add(event)
-    return folding.response()
 
 
 @settings(max_examples=100)

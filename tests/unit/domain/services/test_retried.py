@@ -27,7 +27,7 @@ from domain.model.events import (
     Started,
     TextDelta,
 )
-from domain.model.response import ResponseFold
+from domain.model.response import fold
 from domain.model.routing import MidStream, Routing
 from domain.model.target import Target
 from domain.model.usage import Attempt, AttemptOutcome
@@ -251,10 +251,7 @@ async def test_an_answer_begins_anew_where_its_call_wants_that(autojump_clock: M
         next=Target("b", "m"),
         reason=ErrorReason.PROVIDER_STREAM_TRUNCATED,
     )
-    fold = ResponseFold()
-    for event in events:
-        fold.add(event)
-    assert fold.response().content == "Hello world"
+    assert fold(events).content == "Hello world"
     assert it.attempts == [("a", FAILED), ("b", SERVED)]
 
 

@@ -14,7 +14,7 @@ from domain.model.events import (
     TextDelta,
     ToolCallDelta,
 )
-from domain.model.response import ResponseFold
+from domain.model.response import fold
 from domain.model.usage import NO_USAGE
 from tests.support.http_calls import CODEC, HEAD, HELLO, call, decoded, whole_body
 
@@ -31,13 +31,8 @@ def failure(body: bytes) -> str:
 
 
 def test_a_whole_answer_folds_to_what_its_stream_folds_to() -> None:
-    whole, streamed = ResponseFold(), ResponseFold()
-    for each in events(whole_body()):
-        whole.add(each)
-    for each in decoded([HELLO]):
-        assert not isinstance(each, str)
-        streamed.add(each)
-    assert whole.response() == streamed.response()
+    streamed = [each for each in decoded([HELLO]) if not isinstance(each, str)]
+    assert fold(events(whole_body())) == fold(streamed)
 
 
 def test_everything_a_message_holds_is_said_in_the_order_a_model_comes_to_it() -> None:

@@ -21,7 +21,7 @@ from domain.model.chat import (
 )
 from domain.model.errors import InvalidRequest
 from domain.model.events import ChatEvent
-from domain.model.response import ResponseFold
+from domain.model.response import fold
 from domain.model.tools import Tool
 
 CODEC = deepseek_codec()
@@ -99,10 +99,7 @@ def whole(call: ChatCall, **said: Any) -> Sequence[ChatEvent]:
 
 
 def answer(events: Sequence[ChatEvent]) -> Message:
-    fold = ResponseFold()
-    for event in events:
-        fold.add(event)
-    return fold.response().message
+    return fold(events).message
 
 
 @pytest.mark.parametrize("deliver", [streamed, whole])

@@ -17,8 +17,9 @@ from domain.model.events import (
     UsageReported,
     WarningRaised,
 )
+from domain.model.response import fold
 from domain.model.usage import UsageSource
-from tests.contract.gemini.reading import CODEC, call, fold, frames, outcome, play, said
+from tests.contract.gemini.reading import CODEC, call, frames, outcome, play, said
 
 CALL = {"functionCall": {"name": "f", "args": {}}}
 
