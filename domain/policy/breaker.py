@@ -111,7 +111,8 @@ class Breaker:
             self._probing -= 1
             self._probed(now_s, failure)
             return
-        self._slide(now_s)
+        if now_s - self._since_s >= self.rules.window_s:
+            self._slide(now_s)
         self._calls += 1
         if failure is not None:
             self._failures += 1
@@ -148,10 +149,7 @@ class Breaker:
         self._calls = self._failures = self._calls_before = self._failures_before = 0
 
     def _slide(self, now_s: float) -> None:
-        passed_s = now_s - self._since_s
-        if passed_s < self.rules.window_s:
-            return
-        stale = passed_s >= 2 * self.rules.window_s
+        stale = now_s - self._since_s >= 2 * self.rules.window_s
         self._calls_before = 0 if stale else self._calls
         self._failures_before = 0 if stale else self._failures
         self._calls = self._failures = 0

@@ -123,7 +123,7 @@ class RouteBook:
         route = self._routes.get((provider, model)) or self._new(provider, model)
         self._routes.move_to_end((provider, model))
         lanes = only or self.keys.get(provider) or NO_KEY
-        key = self._worth(provider, lanes, route, now_s)[0] if len(lanes) > 1 else lanes[0]
+        key = lanes[0] if len(lanes) == 1 else self._worth(provider, lanes, route, now_s)[0]
         troubled = bool(self._whole or route.rests)
         tried_anyway = troubled and self._rest(provider, key, route, now_s) is not None
         route.pace.in_flight += 1
@@ -146,7 +146,12 @@ class RouteBook:
         if attempt is None:
             self._forget(visit)
         elif attempt.error_reason is None:
-            self._worked(visit, attempt, now_s)
+            route.pace.succeed(attempt.first_token_s, now_s)
+            if route.breaker is not None:
+                route.breaker.end(visit._begun, now_s, None)
+            if visit.tried_anyway:
+                route.rests.pop(visit.key, None)
+                self._whole.pop((visit.provider, visit.key), None)
         else:
             self._judge(visit, attempt, attempt.error_reason, now_s)
             self._cool(visit, attempt.error_reason, retry_after_s, now_s)
@@ -230,15 +235,6 @@ class RouteBook:
             del self._whole[provider, key]
             wide = None
         return later(narrow, wide)
-
-    def _worked(self, visit: Visit, attempt: Attempt, now_s: float) -> None:
-        route = visit._route
-        route.pace.succeed(attempt.first_token_s, now_s)
-        if route.breaker is not None:
-            route.breaker.end(visit._begun, now_s, None)
-        if visit.tried_anyway:
-            route.rests.pop(visit.key, None)
-            self._whole.pop((visit.provider, visit.key), None)
 
     def _judge(self, visit: Visit, attempt: Attempt, reason: ErrorReason, now_s: float) -> None:
         """Tell the route's breaker what a failure says of the route."""
