@@ -17,12 +17,10 @@ from domain.model.call import ChatCall
 from domain.model.events import ChatEvent, Finished, Started
 from domain.model.response_cache import CacheMode, CacheStatus, ResponseCachePolicy
 from domain.policy.keeping import KEPT, compact, fit, weight
+from domain.services.replay import Replay
 from domain.services.signed import Sign
 from ports.chat_model import ChatModel
 from ports.response_cache import ResponseCache
-
-TURN = 16
-"""Events given in a row before other tasks get their turn."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +88,7 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             kept = await cache.get(of.sign(call))
             if kept is not None and (policy.max_age_s is None or kept.age_s <= policy.max_age_s):
                 call.ledger.cache_status = CacheStatus.HIT
-                return _Replay(kept.events)
+                return Replay(kept.events)
         call.ledger.cache_status = status
         inner = of.inner.stream(call)
         events = await inner.__aenter__()
@@ -106,23 +104,6 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         inner = self._inner
         # What is below bounds its own way out.
         return None if inner is None else await inner.__aexit__(kind, exception, trace)  # noqa: ASYNC102
-
-
-@attrs.define
-class _Replay(AsyncIterator[ChatEvent]):
-    """Gives a kept answer."""
-
-    _events: tuple[ChatEvent, ...]
-    _given: int = 0
-
-    async def __anext__(self) -> ChatEvent:
-        given = self._given
-        if given == len(self._events):
-            raise StopAsyncIteration
-        self._given = given + 1
-        if self._given % TURN == 0:
-            await anyio.lowlevel.checkpoint()
-        return self._events[given]
 
 
 @attrs.define

@@ -21,7 +21,7 @@ import attrs
 
 from domain.model.call import ChatCall
 from domain.model.errors import ChatError
-from domain.model.events import ChatEvent, RouteChanged, Started
+from domain.model.events import ChatEvent, Finished, RouteChanged, Started
 from domain.model.routing import MidStream
 from domain.model.target import Target
 from domain.model.usage import Attempt, AttemptOutcome
@@ -29,6 +29,7 @@ from domain.policy.course import Course, at, resort
 from domain.policy.retry import RetryPolicy, remedy
 from domain.policy.retry_budget import BudgetPolicy, RetryBudget
 from domain.services.hedged import DECISIVE
+from domain.services.replay import Replay
 from ports.chat_model import ChatModel
 
 _SKIPPED = AttemptOutcome.SKIPPED_COOLDOWN
@@ -137,6 +138,9 @@ class _Answer(AsyncIterator[ChatEvent]):
                 if not decided:
                     # Nothing is open any more but where it was cancelled, or broke.
                     await self.__aexit__(*sys.exc_info())  # noqa: ASYNC102 - as `async with`
+        if held and type(held[-1]) is Finished:
+            # Nothing follows, and nothing can break off any more.
+            return Replay(held)
         restarts = self._call.request.routing.mid_stream is MidStream.RESTART_WITH_MARKER
         return _Restarting(self) if restarts else self
 

@@ -392,10 +392,11 @@ async def test_a_call_that_cannot_be_tried_again_is_handed_on_as_it_is() -> None
         assert "Observed" in type(events).__name__
 
 
-async def test_what_just_stops_is_no_failure_to_be_tried_again() -> None:
-    upstream = Upstream((STARTED,))
+@pytest.mark.parametrize("said", [(), (STARTED,)])
+async def test_what_just_stops_is_no_failure_to_be_tried_again(said: Sequence[Step]) -> None:
+    upstream = Upstream(said)
     async with Retried(upstream).stream(ask()) as events:
-        assert await drain(events) == [STARTED]
+        assert await drain(events) == list(said)
     assert upstream.opened == upstream.closed == 1
 
 
