@@ -1,6 +1,7 @@
 """What a model does not take of a request: a table of features, where each shows and how it is dropped."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import attrgetter
 
 import attrs
@@ -43,12 +44,19 @@ class _Parameter:
 
     Attributes:
         used: Whether a request uses it that has something set in its place; ``None``: it does.
+        place: What is set there.
     """
 
     field: str
     feature: Feature
     drop: Callable[[ChatRequest], ChatRequest]
     used: Callable[[ChatRequest], bool] | None = None
+    place: Callable[[ChatRequest], object] = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: attrgetter(self.field.partition(".")[0]), takes_self=True
+        ),
+    )
 
 
 def _without(**defaults: object) -> Callable[[ChatRequest], ChatRequest]:
@@ -116,21 +124,29 @@ _PARAMETERS: Sequence[_Parameter] = (
     _Parameter("end_user", Feature.END_USER, _without(end_user="")),
     _Parameter("cache_control", Feature.PROMPT_CACHING, _without(cache_control=None)),
 )
-_places = attrgetter(*[each.field.partition(".")[0] for each in _PARAMETERS])
 _UNSET = (None, (), "")
 """What stands in a place where nothing is set."""
 _ALL = frozenset(Feature)
 _MEDIA = frozenset({Feature.IMAGES, Feature.AUDIO, Feature.FILES})
 
 
+@lru_cache(256)
+def _lacking(
+    features: frozenset[Feature],
+) -> tuple[frozenset[Feature], Sequence[_Parameter]]:
+    """Return what a model with `features` does not take, and the parameters that are part of that."""
+    missing = _ALL - features
+    return missing, tuple(each for each in _PARAMETERS if each.feature in missing)
+
+
 def unsupported(request: ChatRequest, info: ModelInfo) -> list[Unsupported]:
     """Return every part of `request` that the model of `info` does not take."""
-    missing = _ALL - info.features
+    missing, parameters = _lacking(info.features)
     if not missing:
         return []
     found: list[Unsupported] = []
-    for each, value in zip(_PARAMETERS, _places(request), strict=True):
-        if value in _UNSET or each.feature not in missing:
+    for each in parameters:
+        if each.place(request) in _UNSET:
             continue
         if each.used is None or each.used(request):
             found.append(Unsupported(each.field, each.feature, each.drop))
