@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from operator import attrgetter
 
 from domain.model.chat import (
@@ -38,9 +39,8 @@ def violations(request: ChatRequest) -> list[FieldViolation]:
     if request.reasoning is not None:
         found += _out_of_range(_THINKING, (request.reasoning.budget_tokens,))
     found += _out_of_range(_WAITING, _waiting(request))
-    for rule, is_set in zip(_RULES.values(), _asked(request), strict=True):
-        if is_set:
-            found += rule(request)
+    for rule in compress(_RULES.values(), _asked(request)):
+        found += rule(request)
     return found
 
 
@@ -122,9 +122,12 @@ def _out_of_range(
 ) -> list[FieldViolation]:
     """Return which of `numbers`, each of which is to be in the range at its place, are not."""
     found: list[FieldViolation] = []
-    for (field, low, high), number in zip(ranges, numbers, strict=True):
+    for allowed, number in zip(ranges, numbers, strict=True):
+        if number is None:
+            continue
+        field, low, high = allowed
         # Written so that NaN is out of every range.
-        if number is not None and not low <= number <= high:
+        if not low <= number <= high:
             upper = "" if high == math.inf else f" and at most {high:g}"
             what = f"must be at least {low:g}{upper}, not {number:g}"
             found.append(FieldViolation(field, what))
