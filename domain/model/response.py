@@ -5,6 +5,7 @@ was said last is left.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -119,17 +120,20 @@ def _broken(how: str) -> ServiceFailure:
     return ServiceFailure(how, ErrorReason.SERVICE_INTERNAL)
 
 
+_said = attrgetter("text")
+
+
 def _text(deltas: Sequence[TextDelta]) -> Text:
-    return Text(text="".join([each.text for each in deltas]))
+    return Text(text="".join(map(_said, deltas)))
 
 
 def _refusal(deltas: Sequence[RefusalDelta]) -> Refusal:
-    return Refusal(text="".join([each.text for each in deltas]))
+    return Refusal(text="".join(map(_said, deltas)))
 
 
 def _reasoning(deltas: Sequence[ReasoningDelta]) -> Reasoning:
     return Reasoning(
-        text="".join([each.text for each in deltas]),
+        text="".join(map(_said, deltas)),
         signature=b"".join([each.signature for each in deltas]),
         redacted=any(each.redacted for each in deltas),
         provider=next((each.provider for each in deltas if each.provider), ""),

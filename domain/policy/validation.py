@@ -35,10 +35,8 @@ MAX_FALLBACKS, MAX_ATTEMPTS = 8, 10
 def violations(request: ChatRequest) -> list[FieldViolation]:
     """Return all that is wrong with `request`, in the order of its fields; empty if nothing is."""
     found = [*model_violations(request.model), *_messages(request.messages)]
-    found += _out_of_range(_SAMPLING, _sampling(request))
-    if request.reasoning is not None:
-        found += _out_of_range(_THINKING, (request.reasoning.budget_tokens,))
-    found += _out_of_range(_WAITING, _waiting(request))
+    thinking = None if request.reasoning is None else request.reasoning.budget_tokens
+    found += _out_of_range(_RANGES, (*_sampling(request), thinking, *_waiting(request)))
     for rule in compress(_RULES.values(), _asked(request)):
         found += rule(request)
     return found
@@ -143,7 +141,6 @@ _SAMPLING: Sequence[_Range] = (
     ("frequency_penalty", -2, 2),
 )
 _sampling = attrgetter(*[field for field, _, _ in _SAMPLING])
-_THINKING: Sequence[_Range] = (("reasoning.budget_tokens", 0, math.inf),)
 _WAITING: Sequence[_Range] = (
     ("timeouts.max_queue", 0, 86_400),
     ("timeouts.first_token", 0.001, 86_400),
@@ -158,6 +155,7 @@ _waiting = attrgetter(
     "routing.hedge_after_s",
     "routing.max_attempts",
 )
+_RANGES = (*_SAMPLING, ("reasoning.budget_tokens", 0, math.inf), *_WAITING)
 _KEEPING: Sequence[_Range] = (
     ("response_cache.ttl", 0.001, math.inf),
     ("response_cache.max_age", 0, math.inf),

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import anyio.lowlevel
 import attrs
@@ -16,23 +16,15 @@ from domain.policy.capability import Unsupported, unsupported
 from ports.chat_model import ChatModel
 
 
-def taken(
-    inner: ChatModel, info: ModelInfo, call: ChatCall
-) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
-    """Open the answer of `inner` to what it takes of `call`, as `info` says.
-
-    Raises:
-        InvalidRequest: Names every part that the model does not take.
-    """
-    found = unsupported(call.request, info)
-    # A call that asks for nothing else pays for nothing of this.
-    return _warned(inner, info, call, found) if found else inner.stream(call)
-
-
 @asynccontextmanager
-async def _warned(
+async def without(
     inner: ChatModel, info: ModelInfo, call: ChatCall, found: Sequence[Unsupported]
 ) -> AsyncIterator[AsyncIterator[ChatEvent]]:
+    """Open the answer of `inner` to `call` without what was `found` that the model of `info` does not take.
+
+    Raises:
+        InvalidRequest: Names every part that cannot be left out.
+    """
     lean = _lean(info, call, found)
     warnings = [
         WarningRaised(CallWarning("PARAM_DROPPED", f"{each.field} {_problem(info, each)}"))

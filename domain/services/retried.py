@@ -10,9 +10,10 @@ nothing. Where nothing can be tried again, the call is handed on as it is. Decis
 import math
 import random
 import sys
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 
 import anyio
@@ -35,6 +36,10 @@ from ports.chat_model import ChatModel
 _SKIPPED = AttemptOutcome.SKIPPED_COOLDOWN
 
 
+def _full(retried: "Retried") -> Mapping[str, RetryBudget]:
+    return defaultdict(partial(RetryBudget.full, retried.budget))
+
+
 @attrs.frozen(eq=False)
 class Retried:
     """A model that is asked again, here or elsewhere, while that can help.
@@ -44,13 +49,16 @@ class Retried:
         policy: Where the call does not say.
         budget: What part of each provider's traffic may be repetition.
         chance: Gives numbers in [0, 1).
+        budgets: By provider.
     """
 
     inner: ChatModel
     policy: RetryPolicy = RetryPolicy()
     budget: BudgetPolicy = BudgetPolicy()
     chance: Callable[[], float] = random.random
-    _budgets: dict[str, RetryBudget] = attrs.field(factory=dict, init=False)
+    budgets: Mapping[str, RetryBudget] = attrs.field(
+        init=False, default=attrs.Factory(_full, takes_self=True)
+    )
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer.
@@ -61,18 +69,11 @@ class Retried:
         most = call.request.routing.max_attempts or self.policy.max_attempts
         if most == 1 and len(call.plan) < 2:
             return self.inner.stream(call)
-        self.budget_of(call.request.provider).earn()
+        self.budgets[call.request.provider].earn()
         # Before a provider is asked: an answer that may outlast its caller has none afterwards. Of others it
         # is asked when they have failed, for it is dear.
         lasts = call.ledger.asked is not None
         return _Answer(self, call, most, anyio.current_effective_deadline() if lasts else math.inf)
-
-    def budget_of(self, provider: str) -> RetryBudget:
-        """Return what may be repeated towards `provider`."""
-        found = self._budgets.get(provider)
-        if found is None:
-            found = self._budgets[provider] = RetryBudget.full(self.budget)
-        return found
 
     def resends(self, call: ChatCall) -> bool:
         """Return whether what a provider has accepted of `call` may be sent again."""
@@ -85,7 +86,7 @@ class Retried:
             self.policy,
             call.plan,
             most=most,
-            budget_of=self.budget_of,
+            budget_of=self.budgets.__getitem__,
             chance=self.chance(),
         )
 

@@ -8,7 +8,8 @@ import attrs
 from domain.model.call import ChatCall
 from domain.model.errors import ModelUnknown
 from domain.model.events import ChatEvent
-from domain.services.capable import taken
+from domain.policy.capability import unsupported
+from domain.services.capable import without
 from ports.provider import Provider
 
 
@@ -34,4 +35,6 @@ class Routes:
         info = provider.info(request.model)
         if info is None:
             raise ModelUnknown(f"provider {request.provider!r} has no model {request.model!r}")
-        return taken(provider, info, call)
+        found = unsupported(request, info)
+        # A call that asks for nothing else pays for nothing of this.
+        return without(provider, info, call, found) if found else provider.stream(call)
