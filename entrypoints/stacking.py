@@ -110,7 +110,7 @@ class Stacker:
         # Around admission: what is read on holds its limits until its end.
         names = catalogue(self.settings.models, self.book.keys)
         # Below what is given again, which is there even while all routes are left alone.
-        chosen = Chosen(retried, names, self.book)
+        chosen = Chosen(retried, names, self.book, clock=self.clock)
         drained = Drained(chosen, self.drains, of_providers=policies)
         # Outermost: what is given again costs no limits. Who may ask was checked before.
         kept = Kept(drained, self.keeping, sign)

@@ -36,7 +36,8 @@ async def without(
 
 def refusals(info: ModelInfo, request: ChatRequest) -> list[FieldViolation]:
     """Return every part of `request` for which the model of `info` would refuse it."""
-    return _refused(info, request, unsupported(request, info))
+    found = unsupported(request, info)
+    return _refused(info, request, found) if found else []
 
 
 def _refused(

@@ -6,7 +6,7 @@ pays for nothing.
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import anyio
@@ -33,12 +33,14 @@ class Chosen:
         catalogue: By public name.
         book: Knows how routes do.
         draw: Gives numbers by chance, from 0 up to 1.
+        clock: The event loop's, in seconds.
     """
 
     inner: ChatModel
     catalogue: Mapping[str, PublicModel]
     book: RouteBook
     draw: Callable[[], float] = random.random
+    clock: Callable[[], float] = anyio.current_time
 
     def stream(self, call: ChatCall, /) -> AbstractAsyncContextManager[AsyncIterator[ChatEvent]]:
         """Open the answer.
@@ -51,7 +53,7 @@ class Chosen:
             # The way of most calls, which is kept short.
             only = plan[0]
             if not self.book.untroubled(only.provider, only.model):
-                now_s = anyio.current_time()
+                now_s = self.clock()
                 standing = self.book.standing(only.provider, only.model, now_s, only.keys)
                 if standing.sure:
                     raise self._nowhere(call, [(standing, only)])
@@ -59,31 +61,42 @@ class Chosen:
         return self.inner.stream(self._ordered(call))
 
     def _ordered(self, call: ChatCall) -> ChatCall:
-        now_s = anyio.current_time()
+        now_s = self.clock()
         free: list[Target] = []
         resting: list[tuple[Standing, Target]] = []
         for each in self._by_strategy(call, now_s):
             standing = self.book.standing(each.provider, each.model, now_s, each.keys)
-            if standing.free:
+            if standing.wait_s <= 0.0:
                 free += self._lanes(each, now_s)
             else:
                 resting.append((standing, each))
+        if resting:
+            free += self._for_want_of_better(call, free, resting, now_s)
+        return _led(call, tuple(free))
+
+    def _for_want_of_better(
+        self,
+        call: ChatCall,
+        free: Sequence[Target],
+        resting: list[tuple[Standing, Target]],
+        now_s: float,
+    ) -> Sequence[Target]:
+        """Return what nobody knows to be of no use of what is `resting`, the soonest first."""
         resting.sort(key=_back_s)
-        # What nobody knows to be of no use is tried for want of a better.
         unsure = [each for standing, each in resting if not standing.sure]
         if not free and not unsure:
             raise self._nowhere(call, resting)
         for standing, each in resting:
             if free or standing.sure:
                 skip(call.ledger, each.provider, each.model, standing)
-        for each in unsure:
-            free += self._lanes(each, now_s)
-        return _led(call, tuple(free))
+        return [lane for each in unsure for lane in self._lanes(each, now_s)]
 
-    def _lanes(self, target: Target, now_s: float) -> Iterator[Target]:
-        """Give `target` by each of its keys that is worth a try."""
-        for key in self.book.lanes(target.provider, target.model, now_s, target.keys):
-            yield Target(target.provider, target.model, (key,))
+    def _lanes(self, target: Target, now_s: float) -> Sequence[Target]:
+        """Return `target` by each of its keys that is worth a try."""
+        if len(target.keys or self.book.keys.get(target.provider, ())) < 2:
+            return (target,)
+        keys = self.book.lanes(target.provider, target.model, now_s, target.keys)
+        return [Target(target.provider, target.model, (key,)) for key in keys]
 
     def _nowhere(
         self, call: ChatCall, resting: Sequence[tuple[Standing, Target]]
@@ -114,7 +127,9 @@ def _back_s(resting: tuple[Standing, Target]) -> float:
 
 def _led(call: ChatCall, plan: tuple[Target, ...]) -> ChatCall:
     """Return `call` with its plan, and asking for what comes first there."""
+    if plan == call.plan:
+        return call
     first, request = plan[0], call.request
     if (first.provider, first.model) != (request.provider, request.model):
         request = attrs.evolve(request, provider=first.provider, model=first.model)
-    return attrs.evolve(call, request=request, plan=plan)
+    return call.planned(request, plan, call.public)

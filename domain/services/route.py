@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial
-from itertools import chain
 from typing import TypeAlias
 
 import attrs
@@ -101,7 +100,8 @@ class Routed:
     def _find(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
         """Return the public name that is asked for, if it is one, and where it is answered."""
         if not provider and model in self.public.catalogue:
-            return model, self.public.targets(caller, model)
+            # Once each, whatever the settings say.
+            return model, tuple(dict.fromkeys(self.public.targets(caller, model)))
         return "", (self._target(caller, provider, model),)
 
     def _target(self, caller: Caller, provider: str, model: str) -> Target:
@@ -137,15 +137,18 @@ class Routed:
         Raises:
             InvalidRequest: Nothing does; says what each lacks.
         """
-        lacking = {target: self._lacking(request, target) for target in plan}
-        able = tuple(target for target, violations in lacking.items() if not violations)
+        able: list[Target] = []
+        lacking: list[FieldViolation] = []
+        for target in plan:
+            info = self.providers[target.provider].info(target.model)
+            refused = () if info is None else refusals(info, request)
+            if refused:
+                lacking += refused
+            else:
+                able.append(target)
         if not able:
-            raise InvalidRequest(*dict.fromkeys(chain.from_iterable(lacking.values())))
-        return able
-
-    def _lacking(self, request: ChatRequest, target: Target) -> Sequence[FieldViolation]:
-        info = self.providers[target.provider].info(target.model)
-        return () if info is None else refusals(info, request)
+            raise InvalidRequest(*dict.fromkeys(lacking))
+        return tuple(able)
 
     def models(self, provider: str = "", caller: Caller = ANONYMOUS) -> Sequence[ModelInfo]:
         """Return what `caller` can call, by provider and name; of one provider if given.

@@ -78,6 +78,16 @@ async def test_a_public_name_is_answered_where_the_catalogue_says_but_where_a_ke
     assert await House().plan("fast") == (Target("openai", "gpt"), Target("local", "tiny"))
 
 
+async def test_a_place_that_is_named_twice_is_one() -> None:
+    house, gpt = House(), Target("openai", "gpt")
+    providers = house.routed.providers
+    twice = {"twice": PublicModel(routes=(gpt,), fallbacks=(Target("local", "tiny"), gpt))}
+    routed = Routed(providers, public=PublicNames(twice, providers, house.book))
+    async with routed.stream(ask(question(model="twice"))):
+        pass
+    assert house.openai.calls[0].plan == (gpt, Target("local", "tiny"))
+
+
 @pytest.mark.parametrize(
     ("allow", "meant"),
     [
