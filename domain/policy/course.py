@@ -187,7 +187,7 @@ def at(call: ChatCall, target: Target) -> ChatCall:
     if (request.provider, request.model) != (target.provider, target.model):
         request = attrs.evolve(request, provider=target.provider, model=target.model)
     rest = [each for each in (*others, before) if each != target]
-    return attrs.evolve(call, request=request, plan=(target, *rest))
+    return call.planned(request, (target, *rest), call.public)
 
 
 def resort(call: ChatCall, target: Target, error: ChatError, pause_s: float) -> Resort:
