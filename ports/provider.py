@@ -24,5 +24,8 @@ class Provider(ChatModel, Protocol):
         ...
 
     def info(self, model: str, /) -> ModelInfo | None:
-        """Return what is known of `model`, or None if this provider has no such model."""
+        """Return what is known of `model`, or None if this provider has no such model.
+
+        It is the same each time, so that it may be remembered.
+        """
         ...
