@@ -144,8 +144,7 @@ class Stacker:
             clock=self.clock,
             checkpoint=self.checkpoint,
         )
-        laned = self._laned(provider.name, {"": settled})
-        return Stacked(provider, Admitted(laned, provider, self.admission))
+        return self._admitted(Stacked(provider, self._laned(provider.name, {"": settled})))
 
     def _http(self, way: Way) -> Provider:
         timeouts = self.settings.timeouts
@@ -174,7 +173,10 @@ class Stacker:
             for alias, lane in lanes.items()
         }
         laned = self._laned(model.name, settled)
-        return Stacked(model, Admitted(self._inlined(laned, way), model, self.admission))
+        return self._admitted(Stacked(model, self._inlined(laned, way)))
+
+    def _admitted(self, provider: Stacked) -> Provider:
+        return Stacked(provider, Admitted(provider, provider, self.admission))
 
     def _laned(self, name: str, settled: Mapping[str, ChatModel]) -> ChatModel:
         # Inside admission, so that a key is chosen when it is about to be used.

@@ -34,23 +34,22 @@ class Stacked:
     Attributes:
         provider: At the bottom of the stack.
         top: The stack, which ends in `provider`.
+        name: The configured name.
         info: Returns what is known of a model, or None if the provider has no such model.
         stream: Opens the answer: the way in at the top, so that this is none of the layers of a call.
     """
 
     provider: Provider
     top: ChatModel
+    name: str = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.provider.name, takes_self=True)
+    )
     info: _Info = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(_info_of, takes_self=True)
     )
     stream: _Stream = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(_stream_of, takes_self=True)
     )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self.provider.name
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models known without asking the provider."""
