@@ -123,8 +123,11 @@ class ChatCall:
     traceparent: str = ""
     tracestate: str = ""
 
-    def planned(self, request: ChatRequest, plan: tuple[Target, ...], public: str) -> "ChatCall":
-        """Return this call as it goes to the places of `plan`."""
+    def planned(self, plan: tuple[Target, ...], public: str) -> "ChatCall":
+        """Return this call as it goes to the places of `plan`, of which its request names the first."""
+        request, first = self.request, plan[0]
+        if request.provider != first.provider or request.model != first.model:
+            request = _asked_of(request, first)
         # Not evolved, which costs every call four times as much.
         return ChatCall(
             request=request,
@@ -138,3 +141,35 @@ class ChatCall:
             traceparent=self.traceparent,
             tracestate=self.tracestate,
         )
+
+
+def _asked_of(request: ChatRequest, target: Target) -> ChatRequest:
+    # Not evolved, which costs twice as much.
+    return ChatRequest(
+        provider=target.provider,
+        model=target.model,
+        messages=request.messages,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        max_tokens=request.max_tokens,
+        stop=request.stop,
+        seed=request.seed,
+        presence_penalty=request.presence_penalty,
+        frequency_penalty=request.frequency_penalty,
+        cache_control=request.cache_control,
+        tools=request.tools,
+        tool_choice=request.tool_choice,
+        parallel_tool_calls=request.parallel_tool_calls,
+        response_format=request.response_format,
+        reasoning=request.reasoning,
+        timeouts=request.timeouts,
+        routing=request.routing,
+        on_disconnect=request.on_disconnect,
+        response_cache=request.response_cache,
+        idempotency_key=request.idempotency_key,
+        labels=request.labels,
+        end_user=request.end_user,
+        unsupported_params=request.unsupported_params,
+        provider_options=request.provider_options,
+    )

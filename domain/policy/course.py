@@ -183,11 +183,9 @@ def at(call: ChatCall, target: Target) -> ChatCall:
 
     Where it was comes last there: who looks for a second route is to find one that has not just failed.
     """
-    request, (before, *others) = call.request, call.plan
-    if (request.provider, request.model) != (target.provider, target.model):
-        request = attrs.evolve(request, provider=target.provider, model=target.model)
+    before, *others = call.plan
     rest = [each for each in (*others, before) if each != target]
-    return call.planned(request, (target, *rest), call.public)
+    return call.planned((target, *rest), call.public)
 
 
 def resort(call: ChatCall, target: Target, error: ChatError, pause_s: float) -> Resort:

@@ -129,7 +129,4 @@ def _led(call: ChatCall, plan: tuple[Target, ...]) -> ChatCall:
     """Return `call` with its plan, and asking for what comes first there."""
     if plan == call.plan:
         return call
-    first, request = plan[0], call.request
-    if (first.provider, first.model) != (request.provider, request.model):
-        request = attrs.evolve(request, provider=first.provider, model=first.model)
-    return call.planned(request, plan, call.public)
+    return call.planned(plan, call.public)

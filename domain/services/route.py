@@ -91,11 +91,8 @@ class Routed:
         if plan[1:]:
             # Where there is one, below it is looked at anyway.
             plan = self._able(request, plan)
-        first = plan[0]
-        if (request.provider, request.model) != (first.provider, first.model):
-            request = attrs.evolve(request, provider=first.provider, model=first.model)
         rare = request.idempotency_key or request.response_cache or request.on_disconnect
-        return (self.top if rare else self.plain).stream(call.planned(request, plan, public))
+        return (self.top if rare else self.plain).stream(call.planned(plan, public))
 
     def _find(self, caller: Caller, provider: str, model: str) -> tuple[str, tuple[Target, ...]]:
         """Return the public name that is asked for, if it is one, and where it is answered."""
