@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from adapters.storage.memory_response_cache import MemoryResponseCache
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from domain.services.recalled import Keeping
 from entrypoints.redis_place import PlaceUnknown, redis_place
 from entrypoints.settings.response_cache import ResponseCacheSettings

@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 import attrs
 
+from domain.groups import only_error_as_itself
 from domain.policy.drain import DrainBounds
-from domain.services.groups import only_error_as_itself
 
 
 @attrs.define(eq=False)

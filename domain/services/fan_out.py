@@ -11,9 +11,9 @@ import anyio
 import attrs
 from anyio.streams.memory import MemoryObjectSendStream
 
+from domain.groups import single_error_unwrapped
 from domain.model.call import ChatCall
 from domain.model.events import ChatEvent
-from domain.services.groups import single_error_unwrapped
 from ports.chat_model import ChatModel
 
 

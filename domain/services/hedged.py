@@ -16,6 +16,7 @@ from types import TracebackType
 import anyio
 import attrs
 
+from domain.groups import single_error_unwrapped
 from domain.model.call import ChatCall, Delivery
 from domain.model.errors import ChatError
 from domain.model.events import CONTENT_EVENTS, ChatEvent, Finished
@@ -24,7 +25,6 @@ from domain.model.watch import Resort, ResortKind
 from domain.policy.course import at, more_telling
 from domain.policy.hedge import FirstContentTimes, HedgePolicy, hedge_after_s, second
 from domain.policy.retry_budget import RetryBudget
-from domain.services.groups import single_error_unwrapped
 from ports.chat_model import ChatModel
 
 DECISIVE: Mapping[Delivery, frozenset[type]] = {

@@ -14,9 +14,9 @@ from typing import Any
 import anyio
 import attrs
 
+from domain.groups import only_error_as_itself
 from domain.model.call import ChatCall
 from domain.services.broadcast import Broadcast
-from domain.services.groups import only_error_as_itself
 
 IDLE = 64
 """Tasks that wait for the next answer, at most."""

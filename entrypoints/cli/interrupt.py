@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import attrs
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 
 
 @attrs.define

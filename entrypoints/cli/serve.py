@@ -15,7 +15,7 @@ import attrs
 import trio
 from loguru import logger
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from domain.services.watching import together
 from entrypoints.account import AccountUnusable, open_account
 from entrypoints.answer_store import CacheUnusable

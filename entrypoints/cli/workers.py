@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import trio
 from loguru import logger
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from entrypoints.addresses import UnixAddress
 from entrypoints.cli.address_file import told_in
 from entrypoints.cli.endings import BadUsage, OperationFailed

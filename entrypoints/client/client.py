@@ -22,7 +22,7 @@ import attrs
 from google.protobuf.message import DecodeError, Message
 from purerpc import StatusCode
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from entrypoints.client.attempt import Asked
 from entrypoints.client.connection import GOODBYE_S
 from entrypoints.client.connections import Connections

@@ -14,7 +14,7 @@ import anyio.lowlevel
 import attrs
 from purerpc import StatusCode
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from entrypoints.client.connection import CLOSED, GOODBYE_S, Connection
 from entrypoints.client.dial import dial
 from entrypoints.client.errors import CallFailed

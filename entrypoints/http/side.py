@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from domain.services.groups import only_error_as_itself
+from domain.groups import only_error_as_itself
 from entrypoints.addresses import Address, AnyAddress
 from entrypoints.grpc.authentication import Admission
 from entrypoints.grpc.transport.listeners import CannotListen, Listener, open_listeners

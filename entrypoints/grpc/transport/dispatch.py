@@ -20,7 +20,7 @@ import attrs
 from google.protobuf.message import Message
 from purerpc import Cardinality, RpcFailedError, RPCSignature, Service, Status, StatusCode
 
-from domain.services.groups import single_error_unwrapped
+from domain.groups import single_error_unwrapped
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, status_trailers

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from domain.services.groups import only_error_as_itself, single_error_unwrapped
+from domain.groups import only_error_as_itself, single_error_unwrapped
 
 
 def raised(error: Exception) -> Exception:
