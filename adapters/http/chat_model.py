@@ -17,7 +17,7 @@ import httpx
 
 from adapters.http.endpoint import Endpoint
 from adapters.http.events import Events, Given
-from adapters.http.exchange import Exchange, HttpBounds, Meaning
+from adapters.http.exchange import Exchange, HttpBounds
 from adapters.http.tracing import traced
 from adapters.http.upstream import Upstream
 from adapters.wire.codec import Codec, ResponseHead, WireRequest
@@ -44,6 +44,14 @@ class HttpChatModel:
     patience: Patience = Patience()
     bounds: HttpBounds = HttpBounds()
     clock: Callable[[], float] = anyio.current_time
+    _exchange: Exchange = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(
+            lambda self: Exchange(self.endpoint, self.transport, self.bounds, self.clock),
+            takes_self=True,
+        ),
+    )
 
     @property
     def name(self) -> str:
@@ -73,14 +81,15 @@ class HttpChatModel:
         Raises:
             ChatError: There is none; nothing is open.
         """
-        wire = traced(self.codec.encode(call), call)
+        wire = self._encoded(call)
         patience = self.patience.of(call)
         until_s = self.clock() + patience.first_token_s
-        exchange = self._exchange()
+        exchange = self._exchange
         upstream = await exchange.opened(wire, until_s, patience)
         events = None
         try:
-            head = await exchange.accepted(upstream, self._meaning(call), until_s)
+            meaning = partial(self.codec.failure, call)
+            head = await exchange.accepted(upstream, meaning, until_s)
             events = Events(
                 upstream,
                 self.codec.decoder(call, head),
@@ -102,9 +111,10 @@ class HttpChatModel:
         Raises:
             ChatError: There is none.
         """
-        wire = traced(self.codec.encode(call), call)
+        wire = self._encoded(call)
         limit_s = call.request.timeouts.first_token_s or self.bounds.whole_s
-        head, body = await self._exchange().whole(wire, limit_s, self._meaning(call))
+        meaning = partial(self.codec.failure, call)
+        head, body = await self._exchange.whole(wire, limit_s, meaning)
         return self._given(call, wire, head, body)
 
     def _given(self, call: ChatCall, wire: WireRequest, head: ResponseHead, body: bytes) -> Given:
@@ -114,24 +124,23 @@ class HttpChatModel:
             ChatError: It failed, and does not say at what cost.
         """
         ready: deque[ChatEvent] = deque()
+        failure = None
         try:
-            for event in self.codec.whole(call, head, body):
-                ready.append(self.endpoint.shown(event))
-                if isinstance(event, Started):
-                    ready.extend(_warnings(wire))
+            ready.extend(self.endpoint.all_shown(self.codec.whole(call, head, body)))
         except ChatError as error:
-            self.endpoint.discreet(error)
+            failure = self.endpoint.discreet(error)
             error.upstream_status = error.upstream_status or head.status
             if not ready:
                 raise
-            return Given(ready, error)
-        return Given(ready)
+        if wire.warnings and isinstance(ready[0], Started):
+            started = ready.popleft()
+            ready.extendleft(reversed(_warnings(wire)))
+            ready.appendleft(started)
+        return Given(ready, failure)
 
-    def _exchange(self) -> Exchange:
-        return Exchange(self.endpoint, self.transport, self.bounds, self.clock)
-
-    def _meaning(self, call: ChatCall) -> Meaning:
-        return partial(self.codec.failure, call)
+    def _encoded(self, call: ChatCall) -> WireRequest:
+        wire = self.codec.encode(call)
+        return traced(wire, call) if call.traceparent else wire
 
 
 def _warnings(wire: WireRequest) -> Sequence[WarningRaised]:

@@ -4,7 +4,7 @@ Law: a secret is in the header that carries it and nowhere else; no representati
 it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import attrs
@@ -75,12 +75,13 @@ class Endpoint:
         default=attrs.Factory(lambda self: prepared(_headers(self)), True),
     )
 
-    def asked(self, wire: WireRequest, wait_s: float) -> Asked:
+    def asked(self, wire: WireRequest, wait_s: float, due_s: float) -> Asked:
         """Return `wire` as a request to this address.
 
         Args:
             wire: What the codec made.
             wait_s: For a connection.
+            due_s: When the head of the answer has to be there, on the event loop's clock.
 
         Raises:
             httpx.UnsupportedProtocol: The address is neither http nor https.
@@ -90,14 +91,15 @@ class Endpoint:
             address=_address(self.base_url + wire.path),
             headers=self._prepared,
             body=wire.body,
-            further=[(name.encode(), value.encode()) for name, value in wire.headers.items()],
+            further=_raw(wire.headers) if wire.headers else (),
             wait_s=wait_s,
+            due_s=due_s,
         )
 
     def scrubbed(self, head: ResponseHead, body: bytes) -> tuple[ResponseHead, bytes]:
         """Return an answer without our secret, should the provider have said it."""
         for secret in self._hidden:
-            if any(secret in value for value in head.headers.values()):
+            if secret in "\n".join(head.headers.values()):
                 shown = {name: presentable(value, [secret]) for name, value in head.headers.items()}
                 head = ResponseHead(head.status, shown)
             body = body.replace(secret.encode(), HIDDEN.encode())
@@ -112,11 +114,19 @@ class Endpoint:
         error.upstream_request_id = presentable(error.upstream_request_id, self._hidden)
         return error
 
+    def all_shown(self, events: Iterable[ChatEvent]) -> Iterable[ChatEvent]:
+        """Return `events`, each as `shown` says."""
+        return map(self.shown, events) if self._hidden else events
+
     def shown(self, event: ChatEvent) -> ChatEvent:
         """Return `event` without our secret, unless it is a piece of what the model says."""
         for secret in self._hidden:
             event = without(secret, event)
         return event
+
+
+def _raw(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _hidden(endpoint: Endpoint) -> Iterator[str]:

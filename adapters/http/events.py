@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 import anyio
 import anyio.lowlevel
 import attrs
+import httpx
 
 from adapters.http.endpoint import Endpoint
-from adapters.http.translation import AWAITING, READING
+from adapters.http.translation import AWAITING, OVERDUE, READING
 from adapters.http.upstream import Upstream
 from adapters.wire.codec import StreamDecoder
 from adapters.wire.failures import truncated
@@ -125,14 +126,18 @@ class Events(AsyncIterator[ChatEvent]):
             self._wait()
         elif decoder.thinks is not self._thinks and self._content_seen:
             self._wait()
-        with (
-            anyio.CancelScope(deadline=self._until_s),
-            READING if self._content_seen else AWAITING,
-        ):
-            return await self._upstream.read()
+        try:
+            return await self._upstream.read(self._until_s)
+        except OVERDUE:
+            raise self._silent() from None
+        except httpx.TransportError as error:
+            stage = READING if self._content_seen else AWAITING
+            raise stage.meaning(error) from error
+
+    def _silent(self) -> ChatError:
         if not self._content_seen:
-            raise self._patience.no_first_token()
-        raise self._patience.endless_thought() if self._thinks else self._patience.idle()
+            return self._patience.no_first_token()
+        return self._patience.endless_thought() if self._thinks else self._patience.idle()
 
     def _wait(self) -> None:
         """Begin the wait for the next sign of life."""

@@ -5,7 +5,7 @@ redirects are refused; an answer is no longer than it may be; our secret is in n
 told once it is there, however short the time and however long its body.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.utils import formatdate
 from typing import NoReturn
@@ -15,8 +15,8 @@ import attrs
 import httpx
 
 from adapters.http.endpoint import Endpoint
-from adapters.http.translation import OPENING, READING
-from adapters.http.transport.asking import ask
+from adapters.http.translation import OPENING, OVERDUE, READING
+from adapters.http.transport.asking import Answered, Asked, asking
 from adapters.http.upstream import Upstream
 from adapters.wire.codec import ResponseHead, WireRequest
 from adapters.wire.failures import protocol_error, wrong_address
@@ -61,6 +61,11 @@ class Exchange:
     transport: httpx.AsyncBaseTransport
     bounds: HttpBounds
     clock: Callable[[], float] = anyio.current_time
+    _ask: Callable[[Asked], Awaitable[Answered]] = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: asking(self.transport), takes_self=True),
+    )
 
     async def whole(
         self, wire: WireRequest, limit_s: float, meaning: Meaning
@@ -78,19 +83,18 @@ class Exchange:
         until_s = self.clock() + limit_s
         upstream = head = None
         try:
-            with anyio.CancelScope(deadline=until_s):
-                upstream = await self.post(wire)
-                if upstream.good:
-                    head = self._good(upstream)
-                    return head, await self._body(upstream)
-            if upstream is not None and head is None:
-                # Outside: an error is told, even if the time is up before all of it is there.
+            upstream = await self._posted(wire, until_s)
+            if not upstream.good:
                 await self._refused(upstream, meaning, until_s)
-            raise Patience(first_token_s=limit_s).no_first_token()
+            head = self._good(upstream)
+            return head, await self._body(upstream, until_s)
+        except OVERDUE:
+            raise _after(head, Patience(first_token_s=limit_s).no_first_token()) from None
+        except httpx.TransportError as error:
+            stage = OPENING if head is None else READING
+            raise _after(head, stage.meaning(error)) from error
         except ChatError as error:
-            if head is not None:
-                # It had accepted the request.
-                error.upstream_status = head.status
+            _after(head, error)
             raise
         finally:
             if upstream is not None:
@@ -108,18 +112,12 @@ class Exchange:
         Raises:
             ChatError: There is none.
         """
-        upstream = None
-        with anyio.CancelScope(deadline=until_s):
-            upstream = await self.post(wire)
-        if upstream is None:
-            raise patience.no_first_token()
-        return upstream
-
-    async def post(self, wire: WireRequest) -> Upstream:
-        """Send `wire`; return the answer once its head is there. The caller closes it."""
-        with OPENING:
-            asked = self.endpoint.asked(wire, self.bounds.connect_s)
-            return Upstream(await ask(self.transport, asked))
+        try:
+            return await self._posted(wire, until_s)
+        except OVERDUE:
+            raise patience.no_first_token() from None
+        except httpx.TransportError as error:
+            raise OPENING.meaning(error) from error
 
     async def accepted(self, upstream: Upstream, meaning: Meaning, until_s: float) -> ResponseHead:
         """Return the head of a good answer.
@@ -135,6 +133,10 @@ class Exchange:
         if upstream.good:
             return self._good(upstream)
         await self._refused(upstream, meaning, until_s)
+
+    async def _posted(self, wire: WireRequest, until_s: float) -> Upstream:
+        asked = self.endpoint.asked(wire, self.bounds.connect_s, until_s)
+        return Upstream(await self._ask(asked))
 
     def _good(self, upstream: Upstream) -> ResponseHead:
         head, _ = self.endpoint.scrubbed(upstream.head, b"")
@@ -162,17 +164,23 @@ class Exchange:
         shown = self.endpoint.scrubbed(dated, await _beginning(upstream, until_s))
         raise self.endpoint.discreet(wrong_address(*shown) or meaning(*shown))
 
-    async def _body(self, upstream: Upstream) -> bytes:
+    async def _body(self, upstream: Upstream, until_s: float) -> bytes:
         parts: list[bytes] = []
         size = 0
-        with READING:
-            while not upstream.ended:
-                part = await upstream.read()
-                parts.append(part)
-                size += len(part)
-                if size > self.bounds.body_bytes:
-                    raise protocol_error(f"it is longer than {self.bounds.body_bytes} bytes")
+        while not upstream.ended:
+            part = await upstream.read(until_s)
+            parts.append(part)
+            size += len(part)
+            if size > self.bounds.body_bytes:
+                raise protocol_error(f"it is longer than {self.bounds.body_bytes} bytes")
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _after(head: ResponseHead | None, error: ChatError) -> ChatError:
+    """Return `error`, which came after `head`, if that was there: then the request was accepted."""
+    if head is not None:
+        error.upstream_status = head.status
+    return error
 
 
 async def _beginning(upstream: Upstream, until_s: float) -> bytes:

@@ -21,7 +21,7 @@ import anyio.abc
 import attrs
 import httpx
 
-from adapters.http.transport.asking import Asked, address_of, ask, prepared
+from adapters.http.transport.asking import Asked, address_of, asking, prepared
 from adapters.http.transport.connection import Origin, verifying_tls
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.pool import Limits
@@ -86,7 +86,7 @@ class HttpMedia:
             # Callers name the hosts, so nothing of one is kept for the next.
             async with (
                 open_transport(_ONE, connect=self._connect) as transport,
-                aclosing(Upstream(await ask(transport, _get(url)))) as upstream,
+                aclosing(Upstream(await asking(transport)(_get(url)))) as upstream,
             ):
                 head = upstream.head
                 if head.status in _REDIRECTING and head.headers.get("location"):

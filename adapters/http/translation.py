@@ -6,7 +6,6 @@ that we cannot have because there are too many is our fault.
 
 import ssl
 from collections.abc import Mapping
-from types import TracebackType
 
 import attrs
 import httpx
@@ -16,7 +15,7 @@ from domain.model.errors import ChatError, ErrorReason, ProviderFailure, Service
 
 @attrs.frozen
 class Stage:
-    """A block whose errors are translated. Holds nothing, so one serves all calls.
+    """A stage of a call, in which errors have meanings of their own.
 
     Attributes:
         happened: How a message about it begins.
@@ -26,19 +25,8 @@ class Stage:
     happened: str
     reasons: Mapping[type[Exception], ErrorReason]
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, httpx.TransportError):
-            raise self._meaning(error) from error
-
-    def _meaning(self, error: httpx.TransportError) -> ChatError:
+    def meaning(self, error: httpx.TransportError) -> ChatError:
+        """Return what `error` means here."""
         ancestors = type(error).__mro__
         reason = next(self.reasons[kind] for kind in ancestors if kind in self.reasons)
         happened = _HAPPENED.get(reason, self.happened)
@@ -50,6 +38,8 @@ class Stage:
         return ProviderFailure(message, reason, retryable=False if distrusted else None)
 
 
+OVERDUE = (httpx.ReadTimeout, httpx.WriteTimeout)
+"""What is raised where the other side took longer than it had; whoever set the bound says what that means."""
 _HAPPENED: Mapping[ErrorReason, str] = {
     ErrorReason.PROVIDER_PROTOCOL_ERROR: "the provider's answer makes no sense",
 }

@@ -3,6 +3,7 @@
 Law: closing closes the connection, unless the body was read to its end.
 """
 
+import math
 from contextlib import suppress
 
 import anyio
@@ -52,14 +53,19 @@ class Upstream:
             },
         )
 
-    async def read(self) -> bytes:
+    async def read(self, due_s: float = math.inf) -> bytes:
         """Return the next piece of the body; empty: it has ended.
 
+        Args:
+            due_s: When it has to be there, on the event loop's clock.
+
         Raises:
+            httpx.ReadTimeout: It was not.
             httpx.TransportError: It broke off.
         """
-        data = await self._answer.read()
-        self.ended = not data or self._answer.whole
+        answer = self._answer
+        data = await answer.read(due_s)
+        self.ended = not data or answer.whole
         return data
 
     async def drain(self) -> None:

@@ -4,10 +4,21 @@ httpx's own values cost about 30 us a call: headers are copied, folded and encod
 that a gateway does not have. Here what is the same for every call to a provider is prepared once.
 """
 
+import math
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from functools import partial
 from typing import Protocol, TypeAlias
 
+import anyio
 import attrs
 import httpx
 
@@ -67,8 +78,8 @@ class Asked:
 
     Attributes:
         further: Headers beside `headers`.
-        wait_s: For a free connection, and then for a new one, in seconds; None: without end. Nothing else is
-            bounded here: who asks has a bound around everything.
+        wait_s: For a free connection, and then for a new one, in seconds; None: without end.
+        due_s: When the head of the answer has to be there, on the event loop's clock.
     """
 
     method: str
@@ -77,6 +88,7 @@ class Asked:
     body: bytes
     further: RawHeaders = ()
     wait_s: float | None = None
+    due_s: float = math.inf
 
 
 class Answered(Protocol):
@@ -97,10 +109,14 @@ class Answered(Protocol):
         """Whether the body is known to have been read to its end."""
         ...
 
-    async def read(self) -> bytes:
+    async def read(self, due_s: float = math.inf) -> bytes:
         """Return the next piece of the body; empty: it has ended.
 
+        Args:
+            due_s: When it has to be there, on the event loop's clock.
+
         Raises:
+            httpx.ReadTimeout: It was not.
             httpx.TransportError: It broke off.
         """
         ...
@@ -118,19 +134,20 @@ class Asking(httpx.AsyncBaseTransport):
         """Send `asked`; return when the head of the answer is there.
 
         Raises:
+            httpx.ReadTimeout: It was not there when it was due.
             httpx.TransportError: It did not work out; no connection is held.
         """
 
 
-async def ask(transport: httpx.AsyncBaseTransport, asked: Asked) -> Answered:
-    """Send `asked` over any transport; return when the head of the answer is there.
+def asking(transport: httpx.AsyncBaseTransport) -> Callable[[Asked], Awaitable[Answered]]:
+    """Return how any transport is asked, as `Asking.ask` says."""
+    return transport.ask if isinstance(transport, Asking) else partial(_asked, transport)
 
-    Raises:
-        httpx.TransportError: It did not work out; no connection is held.
-    """
-    if isinstance(transport, Asking):
-        return await transport.ask(asked)
-    return HttpxAnswer(await transport.handle_async_request(_request(asked)))
+
+async def _asked(transport: httpx.AsyncBaseTransport, asked: Asked) -> Answered:
+    with anyio.CancelScope(deadline=asked.due_s):
+        return HttpxAnswer(await transport.handle_async_request(_request(asked)))
+    raise httpx.ReadTimeout("the answer took too long to begin")
 
 
 def _request(asked: Asked) -> httpx.Request:
@@ -167,14 +184,16 @@ class HttpxAnswer:
         """Never known before it is asked for more."""
         return False
 
-    async def read(self) -> bytes:
+    async def read(self, due_s: float = math.inf) -> bytes:
         """Return the next piece of the body; empty: it has ended."""
         if self._chunks is None:
             self._chunks = aiter(self._stream)
-        async for chunk in self._chunks:
-            if chunk:
-                return chunk
-        return b""
+        with anyio.CancelScope(deadline=due_s):
+            async for chunk in self._chunks:
+                if chunk:
+                    return chunk
+            return b""
+        raise httpx.ReadTimeout("the answer took too long")
 
     async def aclose(self) -> None:
         """Close the answer, and what reads it."""

@@ -10,12 +10,14 @@ import anyio
 import attrs
 import httpx
 
-from adapters.http.transport.asking import Answered, Asked, Asking, ask
+from adapters.http.transport.asking import Answered, Asked, Asking, asking
 from adapters.http.transport.connection import Connect, SocketConnect, verifying_tls
 from adapters.http.transport.direct import DirectTransport
 from adapters.http.transport.pool import Limits
 from adapters.http.transport.proxied import ProxiedTransport
 from adapters.http.transport.proxies import NO_PROXIES, Proxies
+from adapters.http.transport.watchdog import Watchdog
+from domain.groups import only_error_as_itself
 
 CLOSE_S = 2.0
 """Longest that closing waits for a proxied connection's farewell, in seconds."""
@@ -40,18 +42,23 @@ async def open_transport(
     Resource handling:
         Leaving the block closes every connection, busy ones too.
     """
-    direct = DirectTransport(connect or SocketConnect(), limits, clock)
-    async with AsyncExitStack() as proxied:
-        try:
-            if proxies.by_scheme:
-                yield _Routed(direct, proxies, limits, proxied)
-            else:
-                yield direct
-        finally:
-            with anyio.move_on_after(CLOSE_S, shield=True):
-                await proxied.aclose()
-            with anyio.CancelScope(shield=True):
-                await direct.aclose()
+    watchdog = Watchdog(clock)
+    direct = DirectTransport(connect or SocketConnect(), limits, watchdog, clock)
+    # The watchdog does not fail, so there is never more than the block's own error.
+    with only_error_as_itself():
+        async with anyio.create_task_group() as tasks, AsyncExitStack() as proxied:
+            tasks.start_soon(watchdog.run)
+            try:
+                if proxies.by_scheme:
+                    yield _Routed(direct, proxies, limits, proxied)
+                else:
+                    yield direct
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.move_on_after(CLOSE_S, shield=True):
+                    await proxied.aclose()
+                with anyio.CancelScope(shield=True):
+                    await direct.aclose()
 
 
 @attrs.define(eq=False)
@@ -68,7 +75,7 @@ class _Routed(Asking):
         return await self._way(request.url).handle_async_request(request)
 
     async def ask(self, asked: Asked) -> Answered:
-        return await ask(self._way(asked.address.url), asked)
+        return await asking(self._way(asked.address.url))(asked)
 
     def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         address = self._proxies.address_for(url)

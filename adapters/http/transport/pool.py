@@ -37,19 +37,31 @@ class Pool:
 
     Attributes:
         opened: Every open connection there is, of all pools; it is told of each.
+        clock: The event loop's, in seconds.
     """
 
     _origin: Origin
     _connect: Connect
     _limits: Limits
     opened: set[Connection]
-    _clock: Callable[[], float] = anyio.current_time
+    clock: Callable[[], float] = anyio.current_time
     _idle: deque[Connection] = attrs.field(factory=deque)
     # Places that nobody waits for, and who waits for one: a semaphore, without what anyio's costs each call.
     _free: int = attrs.field(
         init=False, default=attrs.Factory(lambda self: self._limits.connections, takes_self=True)
     )
     _waiting: deque[anyio.Event] = attrs.field(factory=deque, init=False)
+
+    def ready(self) -> Connection | None:
+        """Return a connection for one exchange that is there and good, which most calls find; or None."""
+        if not (self._free and self._idle):
+            return None
+        connection = self._idle[-1]
+        if not self._is_good(connection):
+            return None
+        self._idle.pop()
+        self._free -= 1
+        return connection
 
     async def acquire(self, timeouts: Timeouts) -> Connection:
         """Return a connection for one exchange; `release` or `discard` gives it back.
@@ -69,7 +81,7 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take back a connection that is fit for another exchange."""
-        connection.idle_since_s = self._clock()
+        connection.idle_since_s = self.clock()
         self._idle.append(connection)
         self._give()
 
@@ -115,11 +127,14 @@ class Pool:
         """Return an idle connection that is still good; None: there is none."""
         while self._idle:
             connection = self._idle.pop()
-            age_s = self._clock() - connection.idle_since_s
-            if age_s <= self._limits.idle_s and not connection.is_stale():
+            if self._is_good(connection):
                 return connection
             await self._drop(connection)
         return None
+
+    def _is_good(self, connection: Connection) -> bool:
+        age_s = self.clock() - connection.idle_since_s
+        return age_s <= self._limits.idle_s and not connection.is_stale()
 
     async def _drop(self, connection: Connection) -> None:
         self.opened.discard(connection)

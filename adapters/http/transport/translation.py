@@ -37,9 +37,13 @@ class Translated:
                 raise meaning(str(error) or _LOST) from error
 
 
-_GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
+def lost(error: Exception, kind: type[httpx.TransportError]) -> httpx.TransportError:
+    """Return what `error`, one of `GONE`, means where a `kind` of thing was done."""
+    return kind(str(error) or _LOST)
 
-CONNECTING = Translated((((TimeoutError,), httpx.ConnectTimeout), (_GONE, httpx.ConnectError)))
-SENDING = Translated((((TimeoutError,), httpx.WriteTimeout), (_GONE, httpx.WriteError)))
-RECEIVING = Translated((((TimeoutError,), httpx.ReadTimeout), (_GONE, httpx.ReadError)))
+
+GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
+"""What a socket raises that is of no more use."""
+
+CONNECTING = Translated((((TimeoutError,), httpx.ConnectTimeout), (GONE, httpx.ConnectError)))
 WAITING = Translated((((TimeoutError,), httpx.PoolTimeout),))

@@ -169,7 +169,7 @@ def test_a_secret_header_is_sent_and_shown_nowhere_else() -> None:
         headers={"cf-auth": "a-s3cret"},
         secrets=("a-s3cret",),
     )
-    asked = endpoint.asked(WireRequest(path="/x", body=b"{}"), wait_s=1.0)
+    asked = endpoint.asked(WireRequest(path="/x", body=b"{}"), wait_s=1.0, due_s=60.0)
     assert (b"cf-auth", b"a-s3cret") in asked.headers.pairs
     assert "s3cret" not in repr(endpoint) + repr(asked) + repr(asked.headers)
     head, body = endpoint.scrubbed(

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import trio
+from trio.testing import MockClock
 
-from adapters.http.transport.asking import Asked, address_of, ask, prepared
+from adapters.http.transport.asking import Asked, address_of, asking, prepared
 from adapters.http.transport.wire import asked_bytes
 
 FIXED = prepared([(b"host", b"a.test"), (b"authorization", b"Bearer k")])
@@ -49,7 +51,9 @@ async def test_any_transport_of_httpx_is_asked_the_same() -> None:
         seen.append(request)
         return httpx.Response(201, headers={"x-id": "7"}, stream=Pieces())
 
-    given = await ask(httpx.MockTransport(answer), asked(further=[(b"x-more", b"1")], wait_s=2.0))
+    given = await asking(httpx.MockTransport(answer))(
+        asked(further=[(b"x-more", b"1")], wait_s=2.0)
+    )
     assert (given.status, given.headers) == (201, [(b"x-id", b"7")])
     assert [await given.read(), await given.read(), await given.read()] == [b"a", b"b", b""]
     await given.aclose()
@@ -57,6 +61,35 @@ async def test_any_transport_of_httpx_is_asked_the_same() -> None:
     assert seen[0].headers["content-length"] == "2"
     assert seen[0].headers["x-more"] == "1"
     assert seen[0].extensions["timeout"]["connect"] == 2.0
+
+
+async def test_any_transport_of_httpx_has_as_long_as_ours(autojump_clock: MockClock) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await trio.sleep(3)
+        return httpx.Response(200, stream=Slow())
+
+    began_s = trio.current_time()
+    ask = asking(httpx.MockTransport(answer))
+    with pytest.raises(httpx.ReadTimeout):
+        await ask(asked(due_s=began_s + 2))
+    assert trio.current_time() - began_s == 2
+    given = await ask(asked())
+    assert await given.read(trio.current_time() + 10) == b"a"
+    with pytest.raises(httpx.ReadTimeout):
+        await given.read(trio.current_time() + 8)
+    await given.aclose()
+    assert trio.current_time() - began_s == 2 + 3 + 9 + 8
+
+
+class Slow(httpx.AsyncByteStream):
+    """A body whose pieces take their time."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.sleep(9)
+        return b"a"
 
 
 class Pieces(httpx.AsyncByteStream):

@@ -4,7 +4,7 @@ import anyio
 import httpx
 import pytest
 
-from adapters.http.transport.translation import RECEIVING
+from adapters.http.transport.translation import CONNECTING, GONE, lost
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,7 @@ from adapters.http.transport.translation import RECEIVING
     ],
 )
 def test_an_error_is_told_in_words(error: Exception, said: str) -> None:
-    with pytest.raises(httpx.ReadError, match=said), RECEIVING:
+    assert isinstance(error, GONE)
+    assert str(lost(error, httpx.ReadError)).endswith(said)
+    with pytest.raises(httpx.ConnectError, match=said), CONNECTING:
         raise error
