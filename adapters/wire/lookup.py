@@ -106,3 +106,14 @@ def count_in(value: object, *path: str) -> int | None:
         value = value.get(key) if isinstance(value, dict) else None
     found = value if type(value) is int else integer_in(value)
     return found if found is not None and 0 <= found <= _MAX_COUNT else None
+
+
+def counts_in(value: JsonObject, *keys: str) -> Sequence[int | None]:
+    """Return the counts at `keys`, each as `count_in` does."""
+    found = []
+    for key in keys:
+        count = value.get(key)
+        if type(count) is not int:
+            count = None if count is None else integer_in(count)
+        found.append(count if count is not None and 0 <= count <= _MAX_COUNT else None)
+    return found

@@ -83,7 +83,7 @@ class Answer:
     _calls: dict[int | str, _Call] = attrs.field(factory=dict)
     _calls_begun: int = 0
     _reasoning_field: str = ""
-    _thoughts: Thoughts = attrs.field(factory=Thoughts)
+    _thoughts: Thoughts | None = None
     _unseen: list[str] = attrs.field(factory=list)
 
     @property
@@ -215,6 +215,8 @@ class Answer:
             return
         # Its place among the parts is where it begins, although it is whole only at the end.
         self._part("reasoning")
+        if self._thoughts is None:
+            self._thoughts = Thoughts()
         said = self._thoughts.take(details)
         if said:
             self._reasoning(field, said, out)

@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from typing import TypeAlias
 
 import attrs
 
@@ -35,6 +36,10 @@ class CachePlace(Enum):
 def reasoning_effort(config: ReasoningConfig) -> JsonObject:
     """Return the fields that ask for `config`, in OpenAI's words."""
     return {} if config.effort is None else {"reasoning_effort": config.effort.value}
+
+
+Speak: TypeAlias = Callable[[Sequence[Reasoning]], Mapping[str, object]]
+"""Gives the fields that hold a provider's own earlier thoughts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +86,7 @@ class Dialect:
     reasoning: Callable[[ReasoningConfig], JsonObject] = reasoning_effort
     cache_mark: Callable[[CacheControl], JsonObject] | None = None
     cache_places: frozenset[CachePlace] = frozenset(CachePlace)
-    thoughts: Callable[[Sequence[Reasoning]], Mapping[str, object]] | None = None
+    thoughts: Speak | None = None
     sealed: Callable[[str], bytes] | None = None
     call_id: Callable[[str], str] = str
     parameter_names: Mapping[str, str] = attrs.field(factory=dict)

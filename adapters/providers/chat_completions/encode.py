@@ -22,7 +22,7 @@ from adapters.providers.chat_completions.tools import tool_fields
 from adapters.wire.body import json_body
 from adapters.wire.codec import WireRequest
 from domain.model.call import ChatCall, Delivery
-from domain.model.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat
+from domain.model.chat import ChatRequest, JsonObjectFormat, JsonSchemaFormat, ResponseFormat
 from domain.model.errors import InvalidRequest
 from domain.model.json_value import Json
 from domain.model.model_info import Feature
@@ -54,8 +54,10 @@ def write(call: ChatCall, draft: Draft, fields: Mapping[str, Json] | None = None
         "messages": messages(request.messages, draft),
     }
     body.update(_parameters(request, draft))
-    body.update(tool_fields(request, draft))
-    body.update(_format(request, draft))
+    if request.tools:
+        body.update(tool_fields(request, draft))
+    if request.response_format is not None:
+        body.update(_format(request.response_format, draft))
     if request.cache_control is not None:
         body.update(draft.mark(request.cache_control, "cache_control", CachePlace.BODY))
     body.update(fields or {})
@@ -78,7 +80,8 @@ def _parameters(request: ChatRequest, draft: Draft) -> dict[str, Json]:
     fields: dict[str, Json] = {}
     for field, feature, value_of in _PARAMETERS:
         value = value_of(request)
-        if value is None:
+        # 0 says something.
+        if value is None or value == ():
             continue
         if feature in dialect.features:
             fields[dialect.parameter_names.get(field, field)] = value
@@ -106,8 +109,7 @@ def _reasoning(request: ChatRequest, draft: Draft) -> dict[str, Json]:
     return dict(dialect.reasoning(config))
 
 
-def _format(request: ChatRequest, draft: Draft) -> dict[str, Any]:
-    chosen = request.response_format
+def _format(chosen: ResponseFormat, draft: Draft) -> dict[str, Any]:
     if isinstance(chosen, JsonObjectFormat):
         return {"response_format": {"type": "json_object"}}
     if not isinstance(chosen, JsonSchemaFormat):
@@ -125,7 +127,7 @@ _PARAMETERS: Sequence[tuple[str, Feature, Callable[[ChatRequest], Json]]] = (
     ("temperature", Feature.TEMPERATURE, attrgetter("temperature")),
     ("top_p", Feature.TOP_P, attrgetter("top_p")),
     ("top_k", Feature.TOP_K, attrgetter("top_k")),
-    ("stop", Feature.STOP, lambda r: list(r.stop) or None),
+    ("stop", Feature.STOP, attrgetter("stop")),
     ("seed", Feature.SEED, attrgetter("seed")),
     ("presence_penalty", Feature.PENALTIES, attrgetter("presence_penalty")),
     ("frequency_penalty", Feature.PENALTIES, attrgetter("frequency_penalty")),

@@ -9,8 +9,9 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from adapters.providers.chat_completions.dialect import CachePlace
+from adapters.providers.chat_completions.dialect import CachePlace, Speak
 from adapters.providers.chat_completions.draft import Draft
+from domain.model.caching import CacheControl
 from domain.model.chat import (
     ContentPart,
     Media,
@@ -40,12 +41,14 @@ def messages(turns: Sequence[Message], draft: Draft) -> list[JsonObject]:
     wire: list[JsonObject] = []
     for index, message in enumerate(turns):
         path = f"messages[{index}]"
-        rule = _tool_results if message.role is Role.TOOL else _turn
-        wire.extend(rule(message, path, draft))
+        if message.role is Role.TOOL:
+            wire.extend(_tool_results(message, path, draft))
+        else:
+            wire.append(_turn(message, path, draft))
     return wire
 
 
-def _turn(message: Message, path: str, draft: Draft) -> Iterator[JsonObject]:
+def _turn(message: Message, path: str, draft: Draft) -> JsonObject:
     role = draft.dialect.roles.get(message.role)
     if role is None:
         draft.refuse(f"{path}.role", f"{draft.dialect.name} knows no role {message.role.value!r}")
@@ -56,28 +59,31 @@ def _turn(message: Message, path: str, draft: Draft) -> Iterator[JsonObject]:
         if isinstance(part, ToolCall):
             calls.append(_tool_call(part, at, draft))
         else:
-            parts.extend(_PARTS[type(part)](part, at, draft))
+            said = _PARTS[type(part)](part, at, draft)
+            if said is not None:
+                parts.append(said)
     wire: dict[str, Any] = {"role": role}
     if message.name:
         wire["name"] = message.name
-    _mark_last(parts, message, path, draft)
+    if message.cache_control is not None:
+        _mark_last(message.cache_control, parts, path, draft)
     # With calls and nothing said, null is what OpenAI itself says.
     wire["content"] = _content(parts) if parts or not calls else None
     if calls:
         wire["tool_calls"] = calls
-    wire.update(_thoughts(message, path, draft))
-    yield wire
+    if draft.dialect.thoughts is not None:
+        wire.update(_thoughts(draft.dialect.thoughts, message, path, draft))
+    return wire
 
 
-def _thoughts(message: Message, path: str, draft: Draft) -> Mapping[str, object]:
+def _thoughts(speak: Speak, message: Message, path: str, draft: Draft) -> Mapping[str, object]:
     """Return the fields that give the provider its own earlier thoughts back."""
-    speak = draft.dialect.thoughts
     own = {
         f"{path}.parts[{index}]": part
         for index, part in enumerate(message.parts)
         if isinstance(part, Reasoning) and part.provider == draft.dialect.name
     }
-    if speak is None or not own:
+    if not own:
         return {}
     try:
         return speak(list(own.values()))
@@ -97,7 +103,7 @@ def _tool_results(message: Message, path: str, draft: Draft) -> Iterator[JsonObj
             parts = parts or [{"type": "text", "text": ""}]
             parts[-1].update(draft.mark(part.cache_control, f"{at}.cache_control"))
         if message.cache_control is not None and index == len(message.parts) - 1:
-            _mark_last(parts, message, path, draft)
+            _mark_last(message.cache_control, parts, path, draft)
         yield {
             "role": draft.dialect.roles[Role.TOOL],
             "tool_call_id": draft.dialect.call_id(part.tool_call_id),
@@ -110,9 +116,7 @@ def _result_parts(result: ToolResult, path: str, draft: Draft) -> Iterator[dict[
     for index, part in enumerate(result.content):
         at = f"{path}.content[{index}]"
         if isinstance(part, Text):
-            for wire in _text(part, at, draft):
-                wire["text"] = prefix + part.text
-                yield wire
+            yield {**_text(part, at, draft), "text": prefix + part.text}
             prefix = ""
         else:
             draft.refuse(at, "Chat Completions takes only text in a tool's result")
@@ -120,12 +124,12 @@ def _result_parts(result: ToolResult, path: str, draft: Draft) -> Iterator[dict[
         yield {"type": "text", "text": prefix.rstrip(" :")}
 
 
-def _mark_last(parts: list[dict[str, Json]], message: Message, path: str, draft: Draft) -> None:
-    if message.cache_control is None:
-        return
+def _mark_last(
+    control: CacheControl, parts: list[dict[str, Json]], path: str, draft: Draft
+) -> None:
     refusal = bool(parts) and parts[-1]["type"] == "refusal"
     place = CachePlace.REFUSAL if refusal else CachePlace.PART
-    fields = draft.mark(message.cache_control, f"{path}.cache_control", place)
+    fields = draft.mark(control, f"{path}.cache_control", place)
     if parts:
         parts[-1].update(fields)
     elif fields:
@@ -142,26 +146,24 @@ def _content(parts: list[dict[str, Json]]) -> Json:
     return parts
 
 
-def _text(part: Text, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
-    yield {
-        "type": "text",
-        "text": part.text,
-        **draft.mark(part.cache_control, f"{path}.cache_control"),
-    }
+def _text(part: Text, path: str, draft: Draft) -> dict[str, Json]:
+    wire: dict[str, Json] = {"type": "text", "text": part.text}
+    if part.cache_control is not None:
+        wire.update(draft.mark(part.cache_control, f"{path}.cache_control"))
+    return wire
 
 
-def _refusal(part: Refusal, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
+def _refusal(part: Refusal, path: str, draft: Draft) -> dict[str, Json]:
     kind = draft.dialect.refusal_part
-    yield {"type": kind, kind: part.text}
+    return {"type": kind, kind: part.text}
 
 
-def _nothing(part: Reasoning, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
-    return iter(())
+def _nothing(part: Reasoning, path: str, draft: Draft) -> None:
+    """It has no place here."""
 
 
-def _misplaced(part: ToolResult, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
+def _misplaced(part: ToolResult, path: str, draft: Draft) -> None:
     draft.refuse(path, "a tool_result belongs into a message with role 'tool'")
-    return iter(())
 
 
 def _tool_call(part: ToolCall, path: str, draft: Draft) -> JsonObject:
@@ -173,7 +175,7 @@ def _tool_call(part: ToolCall, path: str, draft: Draft) -> JsonObject:
     }
 
 
-def _media(part: Media, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
+def _media(part: Media, path: str, draft: Draft) -> dict[str, Json] | None:
     kind, _, form = part.mime_type.partition("/")
     # Only pictures can be fetched, so an address of unknown kind can only be one.
     if not kind and part.uri is not None:
@@ -181,8 +183,8 @@ def _media(part: Media, path: str, draft: Draft) -> Iterator[dict[str, Json]]:
     wire = _MEDIA.get(kind, _file)(part, form)
     if wire is None:
         draft.refuse(f"{path}.media", _MEDIA_LIMITS.get(kind, _FILE_LIMIT))
-    else:
-        yield {**wire, **draft.mark(part.cache_control, f"{path}.cache_control")}
+        return None
+    return {**wire, **draft.mark(part.cache_control, f"{path}.cache_control")}
 
 
 def _image(part: Media, form: str) -> JsonObject | None:
@@ -230,7 +232,7 @@ _MEDIA_LIMITS: Mapping[str, str] = {
     "audio": "Chat Completions takes audio as data only",
 }
 # The keys decide the argument's type, which the type system cannot follow.
-_PARTS: Mapping[type[ContentPart], Callable[[Any, str, Draft], Iterator[dict[str, Json]]]] = {
+_PARTS: Mapping[type[ContentPart], Callable[[Any, str, Draft], dict[str, Json] | None]] = {
     Text: _text,
     Media: _media,
     Refusal: _refusal,

@@ -12,9 +12,7 @@ _TAKES_NOTHING: Json = {"type": "object", "properties": {}}
 
 
 def tool_fields(request: ChatRequest, draft: Draft) -> dict[str, Any]:
-    """Return the body's fields about tools; schemas in it are written byte for byte."""
-    if not request.tools:
-        return {}
+    """Return the body's fields about the tools that there are; schemas are written byte for byte."""
     choice = request.tool_choice or ToolChoice()
     tools, word = _choice(choice, request.tools, draft)
     fields: dict[str, Any] = {
