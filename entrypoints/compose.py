@@ -13,6 +13,7 @@ import httpx
 from loguru import logger
 
 from adapters.http.media import HttpMedia
+from adapters.http.transport.connection import SocketConnect
 from adapters.http.transport.opening import open_transport
 from adapters.http.transport.proxies import proxies_from_environment
 from adapters.local.config import Load, LocalConfig
@@ -32,7 +33,7 @@ from domain.services.stage import open_stage
 from domain.services.usage_reader import UsageReader
 from entrypoints.account import Account, open_account
 from entrypoints.answer_store import keeping, open_response_cache
-from entrypoints.clock import loop_checkpoint, loop_clock
+from entrypoints.event_loop import loop_checkpoint, loop_clock, loop_readable
 from entrypoints.inside import Inside
 from entrypoints.limit_store import open_limiter
 from entrypoints.limits import admission
@@ -98,7 +99,11 @@ async def open_service(
             account = await stack.enter_async_context(opened)
         log = account.log
         if transport is None:
-            opened_way = open_transport(proxies=proxies_from_environment(), clock=clock)
+            opened_way = open_transport(
+                proxies=proxies_from_environment(),
+                connect=SocketConnect(wait_readable=loop_readable()),
+                clock=clock,
+            )
             transport = await stack.enter_async_context(opened_way)
         limiter = await stack.enter_async_context(
             open_limiter(settings.limits, environment, progress, account.spending)

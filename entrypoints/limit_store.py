@@ -7,7 +7,7 @@ from adapters.storage.memory_limiter import MemoryLimiter, NothingSpent
 from adapters.storage.redis_limiter.address import RedisAddress
 from adapters.storage.refusing_limiter import RefusingLimiter
 from domain.groups import single_error_unwrapped
-from entrypoints.clock import loop_clock
+from entrypoints.event_loop import loop_clock
 from entrypoints.redis_place import PlaceUnknown
 from entrypoints.redis_place import redis_place as section_place
 from entrypoints.settings.limits import LimitSettings

@@ -7,7 +7,7 @@ import trio
 
 from domain.services.service import Service
 from entrypoints.addresses import AnyAddress
-from entrypoints.clock import loop_clock
+from entrypoints.event_loop import loop_clock
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
 from entrypoints.grpc.endings import endings
 from entrypoints.grpc.identity import identified

@@ -11,7 +11,7 @@ import attrs
 import httpx
 from anyio.streams.tls import TLSStream
 
-from adapters.http.transport.plain import plain
+from adapters.http.transport.plain import WaitReadable, plain
 
 READ_BYTES = 64 * 1024
 
@@ -40,13 +40,15 @@ class SocketConnect:
 
     Attributes:
         tls: ``None``: the usual authorities, loaded at the first use, which takes some 20 ms.
+        wait_readable: How a connection waits for its socket.
     """
 
     tls: ssl.SSLContext | None = None
+    wait_readable: WaitReadable = anyio.wait_readable
 
     async def __call__(self, origin: Origin) -> anyio.abc.ByteStream:
         """Open a connection to `origin`."""
-        stream = plain(await anyio.connect_tcp(origin.host, origin.port))
+        stream = plain(await anyio.connect_tcp(origin.host, origin.port), self.wait_readable)
         return stream if origin.scheme == "http" else await self._secured(stream, origin.host)
 
     async def _secured(self, stream: anyio.abc.ByteStream, host: str) -> anyio.abc.ByteStream:

@@ -6,18 +6,23 @@ does) its own stream is used.
 """
 
 import socket
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.abc
 import attrs
 
+WaitReadable: TypeAlias = Callable[[socket.socket], Awaitable[None]]
+"""Waits as `anyio.wait_readable` does, which looks for the event loop at every read."""
 
-def plain(stream: anyio.abc.SocketStream) -> anyio.abc.ByteStream:
+
+def plain(
+    stream: anyio.abc.SocketStream, wait_readable: WaitReadable = anyio.wait_readable
+) -> anyio.abc.ByteStream:
     """Return `stream` with as little as can be between it and its socket."""
     found = stream.extra(anyio.abc.SocketAttribute.raw_socket, None)  # noqa: S610
-    return PlainStream(stream, found) if isinstance(found, socket.socket) else stream
+    return PlainStream(stream, found, wait_readable) if isinstance(found, socket.socket) else stream
 
 
 @attrs.define(eq=False)
@@ -30,6 +35,7 @@ class PlainStream(anyio.abc.ByteStream):
 
     _stream: anyio.abc.SocketStream
     _socket: socket.socket
+    _wait_readable: WaitReadable = anyio.wait_readable
 
     async def receive(self, max_bytes: int = 65_536) -> bytes:
         """Return what is there, once something is.
@@ -44,7 +50,7 @@ class PlainStream(anyio.abc.ByteStream):
             if found.fileno() < 0:
                 raise anyio.ClosedResourceError
             # Waited for first: whoever asks has just asked the other side, or taken all that was there.
-            await anyio.wait_readable(found)
+            await self._wait_readable(found)
             try:
                 data = found.recv(max_bytes)
             except BlockingIOError:  # pragma: no cover - the kernel may change its mind
