@@ -59,6 +59,9 @@ class Watchdog:
         while True:
             now_s = self.clock()
             for each in [each for each in self._watched if each.due_s <= now_s]:
+                # While the ones before it were ended, it may have been served.
+                if each not in self._watched or each.due_s > now_s:
+                    continue
                 self._watched.discard(each)
                 with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                     await each.expire()
