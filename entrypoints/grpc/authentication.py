@@ -69,7 +69,7 @@ class Authentication:
     guesses: Guesses = attrs.field(factory=Guesses)
     _waiting: int = 0
 
-    async def authenticated(self, call: ServerCall, proceed: Next) -> None:
+    async def authenticated(self, call: ServerCall, /, proceed: Next) -> None:
         """Let the call through once its caller is known.
 
         Raises:
@@ -87,7 +87,10 @@ class Authentication:
         await proceed(call)
 
     async def _caller(self, call: ServerCall) -> Caller:
-        shown = [value for name, value in call.metadata if name == AUTHORIZATION]
+        shown: list[str | bytes] = []
+        for name, value in call.head.metadata:
+            if name == AUTHORIZATION:
+                shown.append(value)
         if shown:
             digest = hashlib.sha256(_token(shown).encode()).digest()
             caller = await self.admission.callers.by_token_digest(digest)

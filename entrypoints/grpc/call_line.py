@@ -8,24 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from loguru import logger
-from purerpc import StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.embedding import EmbeddingCall
 from domain.model.usage import Attempt, AttemptOutcome, total
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus
-from entrypoints.grpc.watching import watch_of
+from entrypoints.grpc.watching import WatchedCall
 
 Tell: TypeAlias = Callable[[str, str, Mapping[str, object]], None]
 """Takes a line: level, message, fields."""
 
-_OUTCOMES: Mapping[StatusCode, str] = {
-    StatusCode.OK: AttemptOutcome.SERVED,
-    StatusCode.CANCELLED: AttemptOutcome.CANCELLED,
-    StatusCode.DEADLINE_EXCEEDED: AttemptOutcome.DEADLINE,
+_OUTCOMES: Mapping[str, AttemptOutcome] = {
+    "OK": AttemptOutcome.SERVED,
+    "CANCELLED": AttemptOutcome.CANCELLED,
+    "DEADLINE_EXCEEDED": AttemptOutcome.DEADLINE,
 }
-"""Of calls for which no provider was asked; others were refused."""
+"""By code, of calls for which no provider was asked; others were refused."""
 _REFUSED = "refused"
 _OURS = ("PROVIDER_", "SERVICE_")
 _MOST_TRIED = 16
@@ -50,18 +49,19 @@ def fields_of(call: ServerCall, status: CallStatus | None) -> dict[str, object]:
     """Return what there is to say of `call`; a `status` of None: nobody was listening any more."""
     asked = call.context
     head = call.head
-    code = StatusCode.CANCELLED if status is None else status.code
+    code = "CANCELLED" if status is None else status.name
     fields: dict[str, object] = {
         "request_id": call.request_id,
         "caller": call.caller.name,
         "method": f"{head.service}/{head.method}",
-        "code": code.name,
+        "code": code,
         "outcome": _OUTCOMES.get(code, _REFUSED),
         "reason": status.reason if status else "CALLER_CANCELLED",
         "peer": call.peer,
         "total_s": round(time.monotonic() - call.arrived_s, 6),
     }
-    traceparent = watch_of(call)[1]
+    seen = call.watched
+    traceparent = seen.traceparent if isinstance(seen, WatchedCall) else ""
     if traceparent:
         fields["trace_id"] = traceparent.split("-", 2)[1]
     if isinstance(asked, ChatCall | EmbeddingCall):
@@ -78,7 +78,7 @@ def _add_attempts(
         fields["provider"], fields["model"] = asked.request.provider, asked.request.model
     else:
         fields["provider"], fields["model"] = last.provider, last.model
-        fields["outcome"] = last.outcome.value
+        fields["outcome"] = str(last.outcome)
     usage = last.usage if len(attempts) == 1 and last else total(each.usage for each in attempts)
     cost = usage.cost_nano_usd
     fields["input_tokens"] = usage.input_tokens

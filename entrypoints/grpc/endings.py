@@ -94,7 +94,7 @@ def _rejected(
     status = refused(rejection.code, rejection.message, request_id)
     fields = {
         "request_id": request_id,
-        "code": status.code.name,
+        "code": status.name,
         "outcome": "refused",
         "reason": status.reason,
         "peer": peer,

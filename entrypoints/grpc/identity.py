@@ -16,11 +16,14 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _FIT = re.compile(r"[!-~]{1,128}")
 
 
-async def identified(call: ServerCall, proceed: Next) -> None:
+async def identified(call: ServerCall, /, proceed: Next) -> None:
     """Name the call before anything else happens to it."""
-    call.request_id = _fit(
-        next((value for name, value in call.metadata if name == REQUEST_ID), None)
-    )
+    offered: str | bytes | None = None
+    for name, value in call.head.metadata:
+        if name == REQUEST_ID:
+            offered = value
+            break
+    call.request_id = _fit(offered)
     call.set_initial_metadata((REQUEST_ID, call.request_id))
     await proceed(call)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import anyio
 import attrs
-from purerpc import StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.caller import Caller
@@ -77,7 +76,7 @@ class Watching:
     telemetry: Telemetry
     clock: Callable[[], float] = anyio.current_time
 
-    async def watched(self, call: ServerCall, proceed: Next) -> None:
+    async def watched(self, call: ServerCall, /, proceed: Next) -> None:
         """Have the call watched, from its beginning; an interceptor."""
         self._begun(call)
         await proceed(call)
@@ -93,18 +92,18 @@ class Watching:
         duration_s = self.clock() - seen.started_s
         if status is None:
             cancelled = ErrorReason.CALLER_CANCELLED.name
-            end = CallEnd(StatusCode.CANCELLED.name, cancelled, duration_s, heard=False)
+            end = CallEnd("CANCELLED", cancelled, duration_s, heard=False)
         else:
-            end = CallEnd(status.code.name, status.reason, duration_s)
+            end = CallEnd(status.name, status.reason, duration_s)
         seen.watch.ended(seen, end)
 
     def rejected(self, status: CallStatus) -> None:
         """Tell of headers that were no call."""
-        self.telemetry.rejected(status.code.name, status.reason)
+        self.telemetry.rejected(status.name, status.reason)
 
     def _begun(self, call: ServerCall) -> WatchedCall:
         parent = state = ""
-        for name, value in call.metadata:
+        for name, value in call.head.metadata:
             if name == TRACEPARENT:
                 parent = _fit(_PARENT, value)
             elif name == TRACESTATE:

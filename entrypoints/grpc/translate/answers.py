@@ -1,10 +1,10 @@
 """From the core's answer to the wire: events, responses, usage, attempts, models."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import NULL_VALUE, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from domain.model.events import (
@@ -72,9 +72,9 @@ def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
         finish_reason=FINISH_REASONS[response.finish_reason],
         native_finish_reason=response.native_finish_reason,
         usage=usage_pb(response.usage),
-        attempts=[attempt_pb(each) for each in response.attempts],
+        attempts=map(attempt_pb, response.attempts),
         cache_status=CACHE_STATUSES[response.cache_status],
-        warnings=[warning_pb(each) for each in response.warnings],
+        warnings=map(warning_pb, response.warnings),
         created=timestamp_pb(created_s),
     )
 
@@ -82,9 +82,9 @@ def response_pb(response: ChatResponse, created_s: float) -> pb.LLMResponse:
 def usage_pb(usage: Usage) -> pb.Usage:
     """Return `usage`; what is not known stays absent."""
     said = counts_pb(usage)
-    raw = _struct(usage.raw) if usage.raw else None
-    if raw is not None:
-        said.raw.CopyFrom(raw)
+    # What is too deep for the wire is left out.
+    if usage.raw and not _filled(said.raw.fields, usage.raw, _MOST_LEVELS):
+        said.ClearField("raw")
     return said
 
 
@@ -160,18 +160,33 @@ def warning_pb(warning: CallWarning) -> pb.Warning:
     return pb.Warning(code=warning.code, message=warning.message)
 
 
-def _struct(value: Mapping[str, Any]) -> Struct | None:
-    """Return `value` for the wire; None where it is too deep to be said there."""
-    if not _is_shallow(value, _MOST_LEVELS):
-        return None
-    struct = Struct()
-    struct.update(value)
-    return struct
+def _filled(fields: MutableMapping[str, Value], value: Mapping[str, Any], levels: int) -> bool:
+    """Say `value` in the `fields` of a Struct; return whether it is no deeper than `levels`."""
+    for name, each in value.items():
+        if type(each) is int:
+            # Nearly all is: what was counted.
+            fields[name].number_value = each
+        elif not _said(fields[name], each, levels):
+            return False
+    return True
 
 
-def _is_shallow(value: Any, levels: int) -> bool:
-    """Return whether `value` has no more than `levels` of containers in one another."""
-    inner = value.values() if isinstance(value, Mapping) else value
-    return levels > 0 and all(
-        _is_shallow(each, levels - 1) for each in inner if isinstance(each, Mapping | list)
-    )
+def _said(into: Value, value: Any, levels: int) -> bool:
+    kind = type(value)
+    if kind is int or kind is float:
+        into.number_value = value
+    elif kind is str:
+        into.string_value = value
+    elif kind is bool:
+        into.bool_value = value
+    elif value is None:
+        into.null_value = NULL_VALUE
+    elif levels <= 1:
+        return False
+    elif isinstance(value, Mapping):
+        into.struct_value.SetInParent()
+        return _filled(into.struct_value.fields, value, levels - 1)
+    else:
+        into.list_value.SetInParent()
+        return all(_said(into.list_value.values.add(), each, levels - 1) for each in value)
+    return True

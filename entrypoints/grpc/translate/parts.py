@@ -47,7 +47,9 @@ def message_of(message: pb.ChatMessage, path: str, wrong: list[FieldViolation]) 
         role=role,
         parts=parts,
         name=message.name,
-        cache_control=_cache_of(message, path, wrong),
+        cache_control=_cache_of(message, path, wrong)
+        if message.HasField("cache_control")
+        else None,
     )
 
 

@@ -15,6 +15,7 @@ from domain.model.chat import (
     ChatRequest,
     JsonObjectFormat,
     JsonSchemaFormat,
+    Message,
     OnDisconnect,
     ReasoningConfig,
     ReasoningEffort,
@@ -84,10 +85,7 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
     found = ChatRequest(
         provider=request.provider,
         model=request.model,
-        messages=tuple(
-            message_of(message, f"messages[{index}]", wrong)
-            for index, message in enumerate(request.messages)
-        ),
+        messages=_messages_of(request, wrong),
         temperature=float_of(request.temperature) if request.HasField("temperature") else None,
         top_p=float_of(request.top_p) if request.HasField("top_p") else None,
         top_k=request.top_k if request.HasField("top_k") else None,
@@ -103,16 +101,16 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         cache_control=cache_of(request.cache_control, "cache_control", wrong)
         if request.HasField("cache_control")
         else None,
-        tools=tuple(
-            _tool_of(tool, f"tools[{index}]", wrong) for index, tool in enumerate(request.tools)
-        ),
+        tools=_tools_of(request, wrong) if request.tools else (),
         tool_choice=_choice_of(request.tool_choice, wrong)
         if request.HasField("tool_choice")
         else None,
         parallel_tool_calls=request.parallel_tool_calls
         if request.HasField("parallel_tool_calls")
         else None,
-        response_format=_format_of(request.response_format),
+        response_format=_format_of(request.response_format)
+        if request.HasField("response_format")
+        else None,
         reasoning=_reasoning_of(request.reasoning, wrong)
         if request.HasField("reasoning")
         else None,
@@ -131,19 +129,36 @@ def request_of(request: pb.LLMRequest) -> ChatRequest:
         if request.HasField("response_cache")
         else None,
         idempotency_key=request.idempotency_key,
-        labels=dict(request.labels),
+        labels=dict(request.labels) if request.labels else {},
         end_user=request.end_user,
-        unsupported_params=_known(
-            _UNSUPPORTED, request.unsupported_params, "unsupported_params", wrong
+        unsupported_params=(
+            _known(_UNSUPPORTED, request.unsupported_params, "unsupported_params", wrong)
+            or UnsupportedParams.REJECT
         )
-        or UnsupportedParams.REJECT,
+        if request.unsupported_params
+        else UnsupportedParams.REJECT,
         provider_options={
             name: json_of(options) for name, options in request.provider_options.items()
-        },
+        }
+        if request.provider_options
+        else {},
     )
     if wrong:
         raise InvalidRequest(*wrong, *violations(found))
     return found
+
+
+def _messages_of(request: pb.LLMRequest, wrong: list[FieldViolation]) -> tuple[Message, ...]:
+    found: list[Message] = []
+    for index, message in enumerate(request.messages):
+        # A generator costs each message a function.
+        found.append(message_of(message, f"messages[{index}]", wrong))
+    return tuple(found)
+
+
+def _tools_of(request: pb.LLMRequest, wrong: list[FieldViolation]) -> tuple[Tool, ...]:
+    tools = enumerate(request.tools)
+    return tuple(_tool_of(tool, f"tools[{index}]", wrong) for index, tool in tools)
 
 
 @lru_cache(maxsize=1024)

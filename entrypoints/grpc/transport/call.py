@@ -211,7 +211,9 @@ class ServerCall:
             RpcFailedError: There is none or more than one, or it is malformed.
         """
         message = await self.receive(kind)
-        if message is None or await self.receive(kind) is not None:
+        # A request that has come as a whole, as most do, need not be asked for more.
+        over = self._input_ended and not self._inbox and self._reader.failure is None
+        if message is None or not (over or await self.receive(kind) is None):
             what = "the request must have exactly one message"
             raise RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
         return message
@@ -222,13 +224,21 @@ class ServerCall:
 
     def arrived(self, data: bytes) -> None:
         """Take body bytes in; called by the connection."""
-        self._unacknowledged += len(data)
-        self._hold(len(data))
+        size = len(data)
+        self._unacknowledged += size
+        self._held += size
+        budget = self._wire.budget
+        budget.held_in += size
+        if budget.held_in > budget.max_in and self._reader.failure is None:
+            self._reader.failure = ServiceFailure(
+                "the server holds too many unread requests", ErrorReason.SERVICE_OVERLOADED
+            )
         self._inbox.extend(self._reader.split(data))
         if self._reader.failure is not None:
             # Nobody will take what follows.
             self.release()
-            self._notify()
+            if self._arrival is not None:
+                self._notify()
         elif self._arrival is not None:
             if self._inbox:
                 self._notify()
@@ -242,7 +252,8 @@ class ServerCall:
             self._reader.failure = RpcFailedError(
                 Status(StatusCode.INTERNAL, "the last message is not complete")
             )
-        self._notify()
+        if self._arrival is not None:
+            self._notify()
 
     def release(self) -> None:
         """Give all that was received back to the client's windows."""
@@ -253,21 +264,13 @@ class ServerCall:
         if self._held:
             self._wire.budget.held_in -= self._held
             self._held = 0
-        self.release()
-
-    def _hold(self, size: int) -> None:
-        self._held += size
-        budget = self._wire.budget
-        budget.held_in += size
-        if budget.held_in > budget.max_in and self._reader.failure is None:
-            self._reader.failure = ServiceFailure(
-                "the server holds too many unread requests", ErrorReason.SERVICE_OVERLOADED
-            )
+        if self._unacknowledged:
+            self.release()
 
     def _notify(self) -> None:
-        if self._arrival is not None:
-            self._arrival.set()
-            self._arrival = None
+        assert self._arrival is not None
+        self._arrival.set()
+        self._arrival = None
 
     def _acknowledge(self, size: int) -> None:
         if size:

@@ -14,7 +14,8 @@ from collections.abc import (
     Sequence,
 )
 from functools import partial
-from typing import TypeAlias
+from types import CoroutineType
+from typing import Protocol, TypeAlias
 
 import attrs
 from google.protobuf.message import Message
@@ -26,8 +27,14 @@ from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, status_trailers
 
 Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
-Interceptor: TypeAlias = Callable[[ServerCall, Next], Awaitable[None]]
-"""Runs around a call: ``await interceptor(call, next)``; not calling `next` must raise."""
+
+
+class Interceptor(Protocol):
+    """Runs around a call."""
+
+    def __call__(self, call: ServerCall, /, proceed: Next) -> Awaitable[None]:
+        """Have the call go on by ``await proceed(call)``; not to do so must raise."""
+        ...
 
 
 @attrs.frozen
@@ -38,12 +45,16 @@ class CallStatus:
         message: For the caller; holds nothing of the inside.
         details: A serialised google.rpc.Status, or empty.
         reason: Why, in a word, for whoever sees the call end; not sent.
+        name: Of the code. Kept, since an enum works it out each time.
     """
 
     code: StatusCode
     message: str = ""
     details: bytes = b""
     reason: str = ""
+    name: str = attrs.field(
+        init=False, eq=False, default=attrs.Factory(lambda self: self.code.name, takes_self=True)
+    )
 
 
 OK = CallStatus(StatusCode.OK)
@@ -102,7 +113,9 @@ class _Method:
             argument = await call.receive_only(self.request_type)
         result = self.function(argument, request=call)
         # Asked first what is asked fast: the others are abstract.
-        if not isinstance(result, Message) and isinstance(result, Awaitable):
+        if type(result) is CoroutineType or (
+            not isinstance(result, Message) and isinstance(result, Awaitable)
+        ):
             result = await result
         if isinstance(result, Message):
             await call.send(result)
@@ -117,12 +130,8 @@ class _Method:
 def _within(interceptors: Sequence[Interceptor], innermost: Next) -> Next:
     """Return `innermost` with `interceptors` around it, made once for all calls."""
     for interceptor in reversed(interceptors):
-        innermost = partial(_through, interceptor, innermost)
+        innermost = partial(interceptor, proceed=innermost)
     return innermost
-
-
-def _through(interceptor: Interceptor, proceed: Next, call: ServerCall) -> Awaitable[None]:
-    return interceptor(call, proceed)
 
 
 @attrs.frozen

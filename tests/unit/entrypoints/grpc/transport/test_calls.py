@@ -173,17 +173,17 @@ async def test_interceptors_wrap_the_handler_like_an_onion(engine: str) -> None:
     seen: list[str] = []
 
     def layer(name: str) -> Interceptor:
-        async def interceptor(call: ServerCall, inner: Next) -> None:
+        async def interceptor(call: ServerCall, /, proceed: Next) -> None:
             seen.append(f"{name} in")
-            await inner(call)
+            await proceed(call)
             seen.append(f"{name} out")
 
         return interceptor
 
-    async def guard(call: ServerCall, inner: Next) -> None:
+    async def guard(call: ServerCall, /, proceed: Next) -> None:
         if ("x-key", "right") not in call.metadata:
             raise RpcFailedError(Status(StatusCode.UNAUTHENTICATED, "no key"))
-        await inner(call)
+        await proceed(call)
 
     served = dispatcher(ALL, interceptors=[layer("a"), guard, layer("b")])
     async with playing(served, engine) as play:
