@@ -52,7 +52,10 @@ class _CallAll:
     _each: tuple[CallWatch, ...]
 
     def attempt(self, live: LiveAttempt, /) -> AttemptWatch:
-        return _AttemptAll(tuple([each.attempt(live) for each in self._each]))
+        watches: list[AttemptWatch] = []
+        for each in self._each:
+            watches.append(each.attempt(live))  # noqa: PERF401 - a comprehension is a function of its own
+        return _AttemptAll(watches)
 
     def admitted(self, queued_s: float, /) -> None:
         for each in self._each:
@@ -73,7 +76,7 @@ class _CallAll:
 
 @attrs.frozen
 class _AttemptAll:
-    _each: tuple[AttemptWatch, ...]
+    _each: Sequence[AttemptWatch]
 
     def ended(self, live: LiveAttempt, attempt: Attempt | None, /) -> None:
         for each in self._each:

@@ -99,7 +99,7 @@ class EmbeddingHandlers(EmbeddingServiceServicer):
             request=embedding_request_of(input_message),
             caller=request.caller,
             request_id=request.request_id,
-            ledger=Ledger(watch=watch, due_s=request.scope.deadline),
+            ledger=Ledger(watch=watch, due_s=request.due_s),
             traceparent=traceparent,
             tracestate=tracestate,
         )
@@ -136,7 +136,7 @@ def _call(
         caller=context.caller,
         request_id=context.request_id,
         delivery=delivery,
-        ledger=Ledger(watch=watch, due_s=context.scope.deadline),
+        ledger=Ledger(watch=watch, due_s=context.due_s),
         traceparent=traceparent,
         tracestate=tracestate,
     )

@@ -137,8 +137,9 @@ class _Method:
         # Of an answer that is read on it is not known yet how long it takes; a joined one began before.
         known = ledger.left is None and status is not CacheStatus.COALESCED
         if known and (ledger.attempts or status is CacheStatus.HIT):
-            theirs_s = sum([each.total_s for each in ledger.attempts])
-            ours_s = end.duration_s - theirs_s - ledger.queued_s - ledger.paused_s
+            ours_s = end.duration_s - ledger.queued_s - ledger.paused_s
+            for each in ledger.attempts:
+                ours_s -= each.total_s
             metrics.ours_s.add(max(0.0, ours_s), trace)
 
 

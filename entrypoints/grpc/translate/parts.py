@@ -125,7 +125,7 @@ def message_pb(message: Message) -> pb.ChatMessage:
     """Return `message` for the wire, always as parts."""
     return pb.ChatMessage(
         role=message.role,
-        parts=[part_pb(part) for part in message.parts],
+        parts=map(part_pb, message.parts),
         name=message.name,
         cache_control=cache_pb(message.cache_control) if message.cache_control else None,
     )

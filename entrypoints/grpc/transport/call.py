@@ -6,6 +6,7 @@ bytes are given back to the peer's window when the handler takes them, or while 
 message.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -56,8 +57,11 @@ class ServerCall:
         request_id: Set by whoever knows it; appears in logs and replies.
         caller: For whom it is made; set by whoever has made sure.
         scope: The call's cancel scope; its deadline is the caller's.
+        due_s: That deadline, on the event loop's clock.
         context: Whatever the handler keeps for those who see the call end; `watched`: for those who watch it.
         arrived_s: When its headers came, on the machine's monotonic clock.
+        headers_sent: Whether initial metadata can no longer be set.
+        input_ended: Whether the client has said all it will say.
     """
 
     stream_id: int
@@ -66,6 +70,7 @@ class ServerCall:
     _wire: Wire = attrs.field(repr=False)
     _reader: MessageReader = attrs.field(repr=False)
     _framing: MessageWriter = MessageWriter()
+    due_s: float = math.inf
     request_id: str = ""
     caller: Caller = ANONYMOUS
     context: object = attrs.field(default=None, repr=False)
@@ -74,9 +79,9 @@ class ServerCall:
     arrived_s: float = attrs.field(factory=time.monotonic)
     _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
-    _headers_sent: bool = False
+    headers_sent: bool = False
     _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
-    _input_ended: bool = False
+    input_ended: bool = False
     _unacknowledged: int = 0
     _held: int = 0
     _arrival: trio.Event | None = None
@@ -102,16 +107,6 @@ class ServerCall:
         """The client's metadata, in the order received."""
         return self.head.metadata
 
-    @property
-    def input_ended(self) -> bool:
-        """Whether the client has said all it will say."""
-        return self._input_ended
-
-    @property
-    def headers_sent(self) -> bool:
-        """Whether initial metadata can no longer be set."""
-        return self._headers_sent
-
     def set_initial_metadata(self, *metadata: tuple[str, str | bytes]) -> None:
         """Add metadata that goes out before the first message.
 
@@ -119,7 +114,7 @@ class ServerCall:
             ValueError: It cannot be sent.
             RuntimeError: The first message is on its way.
         """
-        if self._headers_sent:
+        if self.headers_sent:
             raise RuntimeError("initial metadata has been sent")
         self._initial += write_metadata(metadata)
 
@@ -140,7 +135,7 @@ class ServerCall:
 
     def initial_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the response's headers and count them as sent."""
-        self._headers_sent = True
+        self.headers_sent = True
         if self._framing.gzip_from is not None:
             return [*_RESPONSE, _GZIP, *self._initial]
         return [*_RESPONSE, *self._initial]
@@ -158,7 +153,7 @@ class ServerCall:
             framed = PREFIX.pack(0, len(payload)) + payload
         else:
             framed = await self._framed(payload)
-        if not self._headers_sent:
+        if not self.headers_sent:
             engine.respond(stream_id, self.initial_headers())
         engine.send(stream_id, framed)
         self._wire.wake()
@@ -186,7 +181,7 @@ class ServerCall:
         while not self._inbox:
             if self._reader.failure is not None:
                 raise self._reader.failure
-            if self._input_ended:
+            if self.input_ended:
                 return None
             # The rest of a message larger than the window can only come if we give back what is there.
             self.release()
@@ -212,7 +207,7 @@ class ServerCall:
         """
         message = await self.receive(kind)
         # A request that has come as a whole, as most do, need not be asked for more.
-        over = self._input_ended and not self._inbox and self._reader.failure is None
+        over = self.input_ended and not self._inbox and self._reader.failure is None
         if message is None or not (over or await self.receive(kind) is None):
             what = "the request must have exactly one message"
             raise RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
@@ -247,7 +242,7 @@ class ServerCall:
 
     def input_over(self) -> None:
         """Know that the client has half-closed; called by the connection."""
-        self._input_ended = True
+        self.input_ended = True
         if self._reader.inside:
             self._reader.failure = RpcFailedError(
                 Status(StatusCode.INTERNAL, "the last message is not complete")

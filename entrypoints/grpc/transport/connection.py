@@ -218,6 +218,7 @@ class Connection:
             self,
             MessageReader(self.limits.max_message, head.encoding),
             self._framings[head.takes_gzip],
+            due_s=deadline,
         )
         if event.ended:
             call.input_over()
@@ -263,7 +264,7 @@ class Connection:
         finally:
             del self._calls[call.stream_id]
             self.ended += 1
-            if call.unheard:
+            if call.ending is not None and call.unheard:
                 self._places.discard(call.stream_id)
             if call.headers_sent:
                 self.engine.meter.answered()

@@ -180,7 +180,7 @@ class Dispatcher:
         status: CallStatus | None = None
         try:
             # Reset before it began: many such are an attack, and shall cost little.
-            if not call.unheard:
+            if call.ending is None or not call.unheard:
                 status = await self._status(call)
         finally:
             self._endings.ended(call, status)
@@ -188,14 +188,15 @@ class Dispatcher:
 
     async def _status(self, call: ServerCall) -> CallStatus | None:
         status: CallStatus | None = None
+        head = call.head
         try:
             # Outside the scope: what handlers raise while they are cancelled comes out of it.
             with call.scope:
-                await self._methods.get((call.head.service, call.head.method), self._missing)(call)
+                await self._methods.get((head.service, head.method), self._missing)(call)
                 status = OK
         except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
             status = self._endings.failed(call, _single(error))
-        if call.unheard:
+        if call.ending is not None and call.unheard:
             return None
         if not call.scope.cancelled_caught:
             return status
