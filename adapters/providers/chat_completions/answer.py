@@ -185,7 +185,8 @@ class Answer:
                     self._reasoning(field, thought, out)
         text = value if type(value) is str else _texts(value)
         if text:
-            out.append(TextDelta(text, self._part("text")))
+            index = self._parts.get("text")
+            out.append(TextDelta(text, self._part("text") if index is None else index))
 
     def _refusal(self, field: str, value: Any, out: list[ChatEvent]) -> None:
         if type(value) is str:

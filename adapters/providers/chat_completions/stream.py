@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
+import orjson
 
 from adapters.providers.chat_completions.answer import Answer
 from adapters.providers.chat_completions.failure import failure_in_answer
@@ -90,7 +91,11 @@ class ChatCompletionsDecoder:
         )
 
     def _event(self, event: ServerSentEvent, out: list[ChatEvent]) -> None:
-        chunk = json_of(event.data)
+        try:
+            # As `json_of` does, which mends what this does not take.
+            chunk = orjson.loads(event.data)
+        except orjson.JSONDecodeError:
+            chunk = json_of(event.data)
         if type(chunk) is not dict:
             self._no_chunk(event.data, out)
             return
