@@ -223,7 +223,7 @@ class ClientCall:
         if ended.code is not StatusCode.OK:
             told = attrs.evolve(ended, metadata=self.trailing_metadata)
             self.fail(failure_of(told, self.initial_metadata or self.trailing_metadata))
-        elif self._reader.inside:
+        elif self._reader.rest:
             self.fail(self._broken("the answer ended in the middle of a message"))
         else:
             self._over = True

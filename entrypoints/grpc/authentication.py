@@ -17,7 +17,6 @@ from domain.model.caller import Caller
 from domain.model.errors import Unauthenticated
 from domain.policy.guessing import Guesses
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.dispatch import Next
 from ports.callers import Callers
 
 AUTHORIZATION = "authorization"
@@ -53,7 +52,7 @@ OPEN = Admission(callers=ChainedCallers(()), demanding=lambda: False)
 
 @attrs.define(eq=False)
 class Authentication:
-    """The interceptor that finds the caller of each call.
+    """Finds the caller of each call.
 
     Attributes:
         open_services: Full names of the services that anybody may call.
@@ -69,8 +68,8 @@ class Authentication:
     guesses: Guesses = attrs.field(factory=Guesses)
     _waiting: int = 0
 
-    async def authenticated(self, call: ServerCall, /, proceed: Next) -> None:
-        """Let the call through once its caller is known.
+    async def authenticated(self, call: ServerCall) -> None:
+        """Know the call's caller, or refuse it.
 
         Raises:
             Unauthenticated: Nobody knows the caller.
@@ -84,7 +83,6 @@ class Authentication:
             if failure is not None:
                 await self._hold_back(call.peer)
                 raise failure
-        await proceed(call)
 
     async def _caller(self, call: ServerCall) -> Caller:
         shown: list[str | bytes] = []

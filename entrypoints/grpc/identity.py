@@ -7,30 +7,30 @@ import re
 from domain.model.errors import FieldViolation, InvalidRequest
 from domain.policy.resuming import RESUME_FROM
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.dispatch import Next
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Metadata
 
 REQUEST_ID = "x-request-id"
+_FIELD = REQUEST_ID.encode()
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _FIT = re.compile(r"[!-~]{1,128}")
 
 
-async def identified(call: ServerCall, /, proceed: Next) -> None:
+def identified(call: ServerCall) -> None:
     """Name the call before anything else happens to it."""
     offered: str | bytes | None = None
     for name, value in call.head.metadata:
         if name == REQUEST_ID:
             offered = value
             break
-    call.request_id = _fit(offered)
-    call.set_initial_metadata((REQUEST_ID, call.request_id))
-    await proceed(call)
+    call.request_id = request_id = _fit(offered)
+    # What is fit is fit to be sent.
+    call.initial.append((_FIELD, request_id.encode()))
 
 
 def request_id_in(headers: Headers) -> str:
     """Return the id of what is no call, so that its answer has one too."""
-    offered = next((value for name, value in headers if name == REQUEST_ID.encode()), b"")
+    offered = next((value for name, value in headers if name == _FIELD), b"")
     return _fit(offered.decode("ascii", "replace"))
 
 

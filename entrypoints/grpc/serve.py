@@ -68,11 +68,11 @@ async def serve_grpc(  # noqa: ASYNC114, ASYNC128 - the server it starts says th
         with_reflection(services) if settings.reflection else services,
         endings(told, watching),
         # Named before it is seen, and seen before it may be refused.
-        interceptors=[
+        first=(
             identified,
-            *([] if watching is None else [watching.watched]),
+            *(() if watching is None else (watching.watched,)),
             authentication.authenticated,
-        ],
+        ),
     )
     binding = Binding(reuse_port=settings.reuse_port, unix_mode=int(settings.unix_mode, 8))
     server = Server(

@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import anyio
 import attrs
+from purerpc import StatusCode
 
 from domain.model.call import ChatCall
 from domain.model.caller import Caller
 from domain.model.embedding import EmbeddingCall
 from domain.model.errors import ErrorReason
 from entrypoints.grpc.transport.call import Ending, ServerCall
-from entrypoints.grpc.transport.dispatch import CallStatus, Next
+from entrypoints.grpc.transport.dispatch import CallStatus
 from ports.telemetry import CallEnd, CallWatch, Telemetry
 
 TRACEPARENT = "traceparent"
@@ -19,6 +20,7 @@ _ASKED = (ChatCall, EmbeddingCall)
 TRACESTATE = "tracestate"
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """What is passed on. Source: https://www.w3.org/TR/trace-context/"""
+_UNHEARD = CallStatus(StatusCode.CANCELLED, reason=ErrorReason.CALLER_CANCELLED.name)
 _STATE = re.compile(r"[ -~]{1,512}")
 
 
@@ -27,16 +29,12 @@ class WatchedCall:
     """A call as those see it who watch; see `ports.telemetry.LiveCall`."""
 
     _call: ServerCall
+    request_id: str
     started_s: float
     method: str
     traceparent: str = ""
     tracestate: str = ""
     watch: CallWatch | None = None
-
-    @property
-    def request_id(self) -> str:
-        """The call's."""
-        return self._call.request_id
 
     @property
     def peer(self) -> str:
@@ -76,10 +74,9 @@ class Watching:
     telemetry: Telemetry
     clock: Callable[[], float] = anyio.current_time
 
-    async def watched(self, call: ServerCall, /, proceed: Next) -> None:
-        """Have the call watched, from its beginning; an interceptor."""
+    def watched(self, call: ServerCall) -> None:
+        """Have the call watched, from its beginning."""
         self._begun(call)
-        await proceed(call)
 
     def ended(self, call: ServerCall, status: CallStatus | None) -> None:
         """Tell how the call ended; None: nobody was listening any more."""
@@ -91,8 +88,7 @@ class Watching:
             return
         duration_s = self.clock() - seen.started_s
         if status is None:
-            cancelled = ErrorReason.CALLER_CANCELLED.name
-            end = CallEnd("CANCELLED", cancelled, duration_s, heard=False)
+            end = CallEnd(_UNHEARD.name, _UNHEARD.reason, duration_s, heard=False)
         else:
             end = CallEnd(status.name, status.reason, duration_s)
         seen.watch.ended(seen, end)
@@ -112,7 +108,7 @@ class Watching:
         method = f"{head.service}/{head.method}"
         # Without its trace, what was said of it means nothing.
         call.watched = seen = WatchedCall(
-            call, self.clock(), method, parent, state if parent else ""
+            call, call.request_id, self.clock(), method, parent, state if parent else ""
         )
         seen.watch = self.telemetry.call(seen)
         return seen

@@ -32,7 +32,6 @@ from entrypoints.account import Account, open_account
 from entrypoints.cli.main import COLLECTION
 from entrypoints.compose import open_service
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
-from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.known_callers import caller_table
 from entrypoints.settings.account import AccountSettings
 from entrypoints.settings.loading import structure
@@ -93,9 +92,7 @@ class Side:
     async def call(self) -> None:
         """Make one call, as the transport does."""
         seen = server_call([("authorization", f"Bearer {TOKEN}"), ("user-agent", "bench")])
-        await self.authentication.authenticated(seen, self._answer)
-
-    async def _answer(self, seen: ServerCall) -> None:
+        await self.authentication.authenticated(seen)
         request = ChatRequest(
             provider="play",
             model="hello",

@@ -107,10 +107,9 @@ class Rig:
 
         async def ask() -> None:
             call = server_call(self.metadata, request_id="call-1")
-            if self.watching is None:
-                await proceed(call)
-            else:
-                await self.watching.watched(call, proceed)
+            if self.watching is not None:
+                self.watching.watched(call)
+            await proceed(call)
             if ended is not None:
                 ended(call, OK)
             elif self.watching is not None:

@@ -26,12 +26,9 @@ class Sent:
     def respond(self, stream_id: int, headers: object) -> None:
         """Begin."""
 
-    def send(self, stream_id: int, data: bytes) -> None:
-        """Keep one framed message."""
+    def send(self, stream_id: int, data: bytes) -> int:
+        """Keep one framed message; nothing ever waits."""
         self.payloads.append(data[PREFIX_SIZE:])
-
-    def queued(self, stream_id: int) -> int:
-        """Nothing ever waits."""
         return 0
 
 
@@ -39,6 +36,12 @@ class NoPressure:
     """Nothing waits, so nobody has to."""
 
     high_water = 0
+
+
+class NoWriter:
+    """Nobody needs to be woken."""
+
+    idle = False
 
 
 @attrs.define
@@ -50,9 +53,7 @@ class NoWire:
     client: ClientCertificate | None = None
     budget: Budget = attrs.field(factory=Budget)
     pressure: Any = attrs.field(factory=NoPressure)
-
-    def wake(self) -> None:
-        """Nobody needs to be woken."""
+    writer: Any = attrs.field(factory=NoWriter)
 
 
 def server_call(
@@ -63,7 +64,7 @@ def server_call(
     sent: Sent | None = None,
     service: str = "llmservice.v1.LLMService",
 ) -> ServerCall:
-    """Return a call of ``Invoke`` as its interceptors see it."""
+    """Return a call of ``Invoke`` as those see it who come before its handler."""
     head = CallHead(service=service, method="Invoke", metadata=tuple(metadata))
     return ServerCall(
         1,

@@ -7,7 +7,7 @@ from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import Cardinality, RpcFailedError, RPCSignature, Service, StatusCode
 
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher, Endings, Interceptor
+from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher, Endings, Step
 
 NAME = "test.Kinds"
 KINDS = {
@@ -45,10 +45,10 @@ class Ends:
 def dispatcher(
     handlers: dict[str, Handler],
     ends: Ends | None = None,
-    interceptors: Sequence[Interceptor] = (),
+    first: Sequence[Step] = (),
 ) -> Dispatcher:
     """Serve `handlers`, by the name of their kind."""
-    return Dispatcher.of([service(handlers)], (ends or Ends()).endings(), interceptors)
+    return Dispatcher.of([service(handlers)], (ends or Ends()).endings(), first)
 
 
 def service(handlers: dict[str, Handler]) -> Service:

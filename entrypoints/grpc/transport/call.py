@@ -50,7 +50,7 @@ class Ending(Enum):
 
 @attrs.define(eq=False)
 class ServerCall:
-    """The context given to handlers and interceptors.
+    """The context given to handlers, and to what is done ahead of them.
 
     Attributes:
         head: Service, method, metadata, timeout.
@@ -59,7 +59,10 @@ class ServerCall:
         scope: The call's cancel scope; its deadline is the caller's.
         due_s: That deadline, on the event loop's clock.
         context: Whatever the handler keeps for those who see the call end; `watched`: for those who watch it.
+        ending: Why its scope was cancelled, if not by its deadline.
+        unheard: Whether nobody listens any more.
         arrived_s: When its headers came, on the machine's monotonic clock.
+        initial: Fields that go out with the response's headers; `trailing`: with the status.
         headers_sent: Whether initial metadata can no longer be set.
         input_ended: Whether the client has said all it will say.
     """
@@ -77,20 +80,16 @@ class ServerCall:
     watched: object = attrs.field(default=None, repr=False)
     ending: Ending | None = None
     arrived_s: float = attrs.field(factory=time.monotonic)
-    _initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
+    initial: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
+    unheard: bool = False
     headers_sent: bool = False
-    _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
     input_ended: bool = False
+    _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
     _unacknowledged: int = 0
     _held: int = 0
     _arrival: trio.Event | None = None
     _sends: int = 0
-
-    @property
-    def unheard(self) -> bool:
-        """Whether nobody listens any more."""
-        return self.ending is Ending.RESET or self.ending is Ending.LOST
 
     @property
     def peer(self) -> str:
@@ -116,7 +115,7 @@ class ServerCall:
         """
         if self.headers_sent:
             raise RuntimeError("initial metadata has been sent")
-        self._initial += write_metadata(metadata)
+        self.initial += write_metadata(metadata)
 
     def set_trailing_metadata(self, *metadata: tuple[str, str | bytes]) -> None:
         """Add metadata that goes out with the status.
@@ -131,14 +130,15 @@ class ServerCall:
         # Of one that is ended by us it matters still whether somebody listens.
         if not self.unheard:
             self.ending = ending
+            self.unheard = ending is Ending.RESET or ending is Ending.LOST
         self.scope.cancel()
 
     def initial_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the response's headers and count them as sent."""
         self.headers_sent = True
         if self._framing.gzip_from is not None:
-            return [*_RESPONSE, _GZIP, *self._initial]
-        return [*_RESPONSE, *self._initial]
+            return [*_RESPONSE, _GZIP, *self.initial]
+        return [*_RESPONSE, *self.initial]
 
     async def send(self, message: Message) -> None:
         """Send a message; wait while too much is queued for a client that does not read.
@@ -146,7 +146,7 @@ class ServerCall:
         Raises:
             RpcFailedError: The message is too long.
         """
-        engine, stream_id = self._wire.engine, self.stream_id
+        wire, stream_id = self._wire, self.stream_id
         payload, framing = message.SerializeToString(), self._framing
         if framing.gzip_from is None and len(payload) <= framing.max_size:
             # As `frame_message` does it, without a call of a function for every message.
@@ -154,11 +154,12 @@ class ServerCall:
         else:
             framed = await self._framed(payload)
         if not self.headers_sent:
-            engine.respond(stream_id, self.initial_headers())
-        engine.send(stream_id, framed)
-        self._wire.wake()
-        if engine.queued(stream_id) > self._wire.pressure.high_water:
-            await self._wire.pressure.wait(stream_id)
+            wire.engine.respond(stream_id, self.initial_headers())
+        queued = wire.engine.send(stream_id, framed)
+        if wire.writer.idle:
+            wire.writer.wake()
+        if queued > wire.pressure.high_water:
+            await wire.pressure.wait(stream_id)
         self._sends += 1
         if self._sends % _SENDS_PER_TURN:
             # Deaf to cancellation never; but a full turn of the loop a message costs as much as the message.
@@ -194,7 +195,9 @@ class ServerCall:
         self._wire.budget.held_in -= size
         self._acknowledge(min(self._unacknowledged, size))
         try:
-            return kind.FromString(self._reader.unpacked(packed))
+            # One that came as it is needs no reader.
+            whole = packed if isinstance(packed, bytes) else self._reader.unpacked(packed)
+            return kind.FromString(whole)
         except DecodeError as error:
             what = f"a message is not a valid {kind.DESCRIPTOR.full_name}"
             raise RpcFailedError(Status(StatusCode.INTERNAL, what)) from error
@@ -217,19 +220,18 @@ class ServerCall:
         """Return the client's messages, as they come."""
         return _Messages(self, kind)
 
-    def arrived(self, data: bytes) -> None:
-        """Take body bytes in; called by the connection."""
-        size = len(data)
+    def arrived(self, data: bytes, *, ended: bool = False) -> None:
+        """Take body bytes in, with which the client may have half-closed; called by the connection."""
+        size, reader, budget = len(data), self._reader, self._wire.budget
         self._unacknowledged += size
         self._held += size
-        budget = self._wire.budget
         budget.held_in += size
-        if budget.held_in > budget.max_in and self._reader.failure is None:
-            self._reader.failure = ServiceFailure(
+        if budget.held_in > budget.max_in and reader.failure is None:
+            reader.failure = ServiceFailure(
                 "the server holds too many unread requests", ErrorReason.SERVICE_OVERLOADED
             )
-        self._inbox.extend(self._reader.split(data))
-        if self._reader.failure is not None:
+        self._inbox += reader.split(data)
+        if reader.failure is not None:
             # Nobody will take what follows.
             self.release()
             if self._arrival is not None:
@@ -239,11 +241,13 @@ class ServerCall:
                 self._notify()
             else:
                 self.release()
+        if ended:
+            self.input_over()
 
     def input_over(self) -> None:
         """Know that the client has half-closed; called by the connection."""
         self.input_ended = True
-        if self._reader.inside:
+        if self._reader.rest:
             self._reader.failure = RpcFailedError(
                 Status(StatusCode.INTERNAL, "the last message is not complete")
             )
@@ -271,7 +275,8 @@ class ServerCall:
         if size:
             self._unacknowledged -= size
             self._wire.engine.acknowledge(self.stream_id, size)
-            self._wire.wake()
+            if self._wire.writer.idle:
+                self._wire.writer.wake()
 
 
 @attrs.define

@@ -30,7 +30,7 @@ from entrypoints.grpc.transport.engine import (
     TrailersReceived,
 )
 from entrypoints.grpc.transport.farewell import Farewell
-from entrypoints.grpc.transport.headers import Rejection, status_trailers
+from entrypoints.grpc.transport.headers import Rejection
 from entrypoints.grpc.transport.limits import Limits, head_within
 from entrypoints.grpc.transport.messages import MessageReader, MessageWriter
 from entrypoints.grpc.transport.pressure import Pressure
@@ -69,10 +69,8 @@ class Connection:
     _peer_left: bool = False
     _reading: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     _vigil: Vigil = attrs.field(init=False)
-    _writer: Writer = attrs.field(init=False)
+    writer: Writer = attrs.field(init=False)
     pressure: Pressure = attrs.field(init=False)
-    # Has the engine's output written soon. The writer's own: it is called for every message.
-    wake: Callable[[], None] = attrs.field(init=False)
     _farewell: Farewell = attrs.field(init=False)
     _watching: Watch = attrs.field(init=False)
     _framings: tuple[MessageWriter, MessageWriter] = attrs.field(init=False)
@@ -81,10 +79,9 @@ class Connection:
         """Say who we are, and begin the watch."""
         self.engine.start()
         self._vigil = Vigil(self.limits.times, trio.current_time())
-        self._writer = Writer(self._stream, self.engine, self._vigil, self.budget)
-        self.wake = self._writer.wake
+        self.writer = Writer(self._stream, self.engine, self._vigil, self.budget)
         self._framings = self.limits.framings
-        self.pressure = Pressure(self.engine, self._writer, self.budget, self.limits)
+        self.pressure = Pressure(self.engine, self.writer, self.budget, self.limits)
         self._farewell = Farewell(self.engine, self._vigil)
         self._watching = Watch(
             self._vigil,
@@ -115,7 +112,7 @@ class Connection:
         """Send the client away; what it has opened by then is served, and the connection then ends."""
         self._farewell.begin()
         self._watching.look_again()
-        self.wake()
+        self.writer.wake()
 
     def cut(self) -> int:
         """End what still runs; the callers are told that the server goes away. Return how many there were."""
@@ -143,20 +140,20 @@ class Connection:
             except EngineError as error:
                 # What comes next cannot be understood; what the engine still has to say is written.
                 logger.bind(peer=self.peer).info("a client was sent away: {}", error)
-                self.wake()
+                self.writer.wake()
                 return
             vigil.greeted = self.engine.meter.greeted
             for event in events:
                 rule = _RULES.get(type(event))
                 if rule is not None:
                     rule(self, event, tasks)
-            self.wake()
-            if self._writer.unwritten > self.limits.max_queued // 4:
+            self.writer.wake()
+            if self.writer.unwritten > self.limits.max_queued // 4:
                 # Or the answers to what comes would pile up.
-                await self._writer.below(self.limits.max_queued // 4)
+                await self.writer.below(self.limits.max_queued // 4)
 
     async def _write(self) -> None:
-        await self._writer.run(self._taken)
+        await self.writer.run(self._taken)
         self._reading.cancel()
 
     def _taken(self) -> None:
@@ -175,7 +172,7 @@ class Connection:
     def _ask(self) -> None:
         self._vigil.pinged_s = trio.current_time()
         self.engine.ping(_STILL_THERE)
-        self.wake()
+        self.writer.wake()
 
     def _send_away(self) -> None:
         self._vigil.aged = True
@@ -183,12 +180,12 @@ class Connection:
 
     def _say_last(self) -> None:
         self._farewell.end()
-        self.wake()
+        self.writer.wake()
 
     async def _leave(self) -> None:
         """Let the peer read our last words: closing before all of its own is read would cut them off."""
         with trio.move_on_after(_GOODBYE_S), suppress(*GONE):
-            await self._writer.done.wait()
+            await self.writer.done.wait()
             if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
                 while await self._stream.receive_some(_READ_SIZE):
@@ -231,9 +228,7 @@ class Connection:
         if call is None:
             self.engine.acknowledge(event.stream_id, len(event.data))
             return
-        call.arrived(event.data)
-        if event.ended:
-            call.input_over()
+        call.arrived(event.data, ended=event.ended)
 
     def _trailers(self, event: TrailersReceived, tasks: trio.Nursery) -> None:
         call = self._calls.get(event.stream_id)
@@ -244,7 +239,8 @@ class Connection:
         self._farewell.heard(event.payload)
 
     def _closed(self, event: StreamClosed, tasks: trio.Nursery | None) -> None:
-        self.pressure.gone(event.stream_id)
+        if self.pressure.blocked:
+            self.pressure.gone(event.stream_id)
         call = self._calls.get(event.stream_id)
         if call is None:
             self._places.discard(event.stream_id)
@@ -264,17 +260,18 @@ class Connection:
         finally:
             del self._calls[call.stream_id]
             self.ended += 1
-            if call.ending is not None and call.unheard:
+            if call.unheard:
                 self._places.discard(call.stream_id)
             if call.headers_sent:
-                self.engine.meter.answered()
+                self.engine.meter.answered += 1
             if not self._calls:
                 self._vigil.idle_s = trio.current_time()
             call.close()
-            self.wake()
+            if self.writer.idle:
+                self.writer.wake()
 
     def _finish(self, call: ServerCall, status: CallStatus) -> None:
-        trailers = status_trailers(status.code, status.message, status.details) + call.trailing
+        trailers = [*status.trailers, *call.trailing]
         if call.headers_sent:
             self.engine.trailers(call.stream_id, trailers)
         else:

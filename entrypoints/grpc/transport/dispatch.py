@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from functools import partial
 from types import CoroutineType
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import attrs
 from google.protobuf.message import Message
@@ -26,15 +26,17 @@ from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, status_trailers
 
-Next: TypeAlias = Callable[[ServerCall], Awaitable[None]]
+Handle: TypeAlias = Callable[[ServerCall], Awaitable[None]]
+Step: TypeAlias = Callable[[ServerCall], Awaitable[None] | None]
+"""What is done ahead of a call's handler, and waited for if it says so; one that raises ends the call."""
 
 
-class Interceptor(Protocol):
-    """Runs around a call."""
+def _name_of(status: "CallStatus") -> str:
+    return str(status.code.name)
 
-    def __call__(self, call: ServerCall, /, proceed: Next) -> Awaitable[None]:
-        """Have the call go on by ``await proceed(call)``; not to do so must raise."""
-        ...
+
+def _trailers_of(status: "CallStatus") -> Headers:
+    return status_trailers(status.code, status.message, status.details)
 
 
 @attrs.frozen
@@ -45,7 +47,8 @@ class CallStatus:
         message: For the caller; holds nothing of the inside.
         details: A serialised google.rpc.Status, or empty.
         reason: Why, in a word, for whoever sees the call end; not sent.
-        name: Of the code. Kept, since an enum works it out each time.
+        name: Of the code. An enum's costs a call that it can do without.
+        trailers: The fields that say so.
     """
 
     code: StatusCode
@@ -53,7 +56,10 @@ class CallStatus:
     details: bytes = b""
     reason: str = ""
     name: str = attrs.field(
-        init=False, eq=False, default=attrs.Factory(lambda self: self.code.name, takes_self=True)
+        init=False, eq=False, repr=False, default=attrs.Factory(_name_of, takes_self=True)
+    )
+    trailers: Headers = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_trailers_of, takes_self=True)
     )
 
 
@@ -112,13 +118,16 @@ class _Method:
         else:
             argument = await call.receive_only(self.request_type)
         result = self.function(argument, request=call)
-        # Asked first what is asked fast: the others are abstract.
-        if type(result) is CoroutineType or (
+        # Asked first what is asked fast: others are abstract.
+        if isinstance(result, CoroutineType) or (
             not isinstance(result, Message) and isinstance(result, Awaitable)
         ):
             result = await result
         if isinstance(result, Message):
             await call.send(result)
+        elif result is None and not self.one_out:
+            # It has sent by itself.
+            return
         elif isinstance(result, AsyncIterator):
             await _send_all(call, result)
         elif self.one_out:
@@ -127,42 +136,39 @@ class _Method:
             )
 
 
-def _within(interceptors: Sequence[Interceptor], innermost: Next) -> Next:
-    """Return `innermost` with `interceptors` around it, made once for all calls."""
-    for interceptor in reversed(interceptors):
-        innermost = partial(interceptor, proceed=innermost)
-    return innermost
-
-
 @attrs.frozen
 class Dispatcher:
-    """All methods of a server, by service and name, each within the interceptors."""
+    """All methods of a server, by service and name, and what is done ahead of each."""
 
-    _methods: Mapping[tuple[str, str], Next]
-    _missing: Next
+    _first: tuple[Step, ...]
+    _methods: Mapping[tuple[str, str], Handle]
+    _missing: Handle
     _endings: Endings
 
     @classmethod
     def of(
-        cls, services: Iterable[Service], endings: Endings, interceptors: Sequence[Interceptor] = ()
+        cls, services: Iterable[Service], endings: Endings, first: Sequence[Step] = ()
     ) -> "Dispatcher":
         """Serve the methods of purerpc `services`.
 
         A handler is called with the request (or an async iterator of requests) and the `ServerCall` as
         `request`. What it returns is awaited if it can be. A unary method's result is sent; a streaming
         method sends by itself with `ServerCall.send`, or returns an async iterator.
+
+        Args:
+            services: Of purerpc.
+            endings: Says what the ends of a call mean.
+            first: Done ahead of each call's handler, in turn.
         """
         services = tuple(services)
         methods = {
-            (service.name, name): _within(
-                interceptors, _Method.of(bound.method_fn, bound.signature).handle
-            )
+            (service.name, name): _Method.of(bound.method_fn, bound.signature).handle
             for service in services
             for name, bound in service.methods.items()
         }
         names = frozenset(each.name for each in services)
-        # A method that is not there is missed behind the interceptors: who may not call does not hear of it.
-        return cls(methods, _within(interceptors, partial(_unimplemented, names)), endings)
+        # A method that is not there is missed behind the first steps: who may not call does not hear of it.
+        return cls(tuple(first), methods, partial(_unimplemented, names), endings)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -172,34 +178,36 @@ class Dispatcher:
     def rejected(self, rejection: Rejection, headers: Headers, peer: str) -> Headers:
         """Return the whole answer to `headers`, which are no call."""
         status, metadata = self._endings.rejected(rejection, headers, peer)
-        told = status_trailers(status.code, status.message, status.details)
-        return rejection.headers(told, metadata)
+        return rejection.headers(status.trailers, metadata)
 
     async def run(self, call: ServerCall) -> CallStatus | None:
         """Serve `call` in its scope; return its status, or None if nobody is listening any more."""
         status: CallStatus | None = None
         try:
             # Reset before it began: many such are an attack, and shall cost little.
-            if call.ending is None or not call.unheard:
-                status = await self._status(call)
+            over = call.unheard
+            if not over:
+                try:
+                    # Outside the scope: what handlers raise while they are cancelled comes out of it.
+                    with call.scope:
+                        for step in self._first:
+                            waiting = step(call)
+                            if waiting is not None:
+                                await waiting
+                        head = call.head
+                        await self._methods.get((head.service, head.method), self._missing)(call)
+                    status = OK
+                except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
+                    status = self._endings.failed(call, _single(error))
+                if call.unheard:
+                    status = None
+                elif call.scope.cancelled_caught:
+                    status = self._cancelled(call)
         finally:
             self._endings.ended(call, status)
         return status
 
-    async def _status(self, call: ServerCall) -> CallStatus | None:
-        status: CallStatus | None = None
-        head = call.head
-        try:
-            # Outside the scope: what handlers raise while they are cancelled comes out of it.
-            with call.scope:
-                await self._methods.get((head.service, head.method), self._missing)(call)
-                status = OK
-        except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
-            status = self._endings.failed(call, _single(error))
-        if call.ending is not None and call.unheard:
-            return None
-        if not call.scope.cancelled_caught:
-            return status
+    def _cancelled(self, call: ServerCall) -> CallStatus:
         if call.ending is None:
             return self._endings.deadline(call)
         ended = self._endings.stopped if call.ending is Ending.STOPPED else self._endings.drained

@@ -36,6 +36,8 @@ class FrameMeter:
     Attributes:
         flood: What the peer sent too much of; empty while all is well.
         greeted: Whether the peer's first SETTINGS have come.
+        answered: Calls that were answered, at least in part, since resets were last counted: to reset one of
+            these would be no attack.
     """
 
     _max_frame: int
@@ -44,6 +46,7 @@ class FrameMeter:
     _preface_left: int
     flood: str = ""
     greeted: bool = False
+    answered: int = 0
     _continuations: int = 0
     _refusals: int = 0
     _part: bytes = b""
@@ -57,10 +60,6 @@ class FrameMeter:
     def of_server(cls, max_frame: int) -> "FrameMeter":
         """Cut only: we have chosen that server."""
         return cls(max_frame, Allowance(UNLIMITED), Allowance(UNLIMITED), 0)
-
-    def answered(self) -> None:
-        """Know that a call was answered, at least in part: its reset would be no attack."""
-        self._resets.earn(1.0)
 
     def wrote(self, size: int) -> None:
         """Know that `size` bytes were written to the peer."""
@@ -117,6 +116,8 @@ class FrameMeter:
 
     def _count(self, kind: int, flags: int, now_s: float) -> None:
         if kind == RST_STREAM:
+            self._resets.earn(self.answered)
+            self.answered = 0
             self._spend(self._resets, 1.0, "resets", now_s)
             return
         if kind == CONTINUATION:

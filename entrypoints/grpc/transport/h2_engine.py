@@ -132,9 +132,10 @@ class H2Engine:
         else:
             self._outboxes.open(stream_id)
 
-    def send(self, stream_id: int, data: bytes, *, ended: bool = False) -> None:
-        """Queue body bytes."""
+    def send(self, stream_id: int, data: bytes, *, ended: bool = False) -> int:
+        """Queue body bytes; return how many of the stream wait."""
         self._outboxes.add(stream_id, data, ended=ended)
+        return self._outboxes.size(stream_id)
 
     def trailers(self, stream_id: int, headers: Headers, /) -> None:
         """End the stream with trailers."""

@@ -21,7 +21,7 @@ from entrypoints.grpc.transport.timeouts import read_timeout
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 """Pairs in the order received; a name that ends in ``-bin`` has bytes, any other has text."""
 
-_KNOWN_ENCODINGS = frozenset({"identity", "gzip", "deflate"})
+_ENCODINGS: Mapping[bytes, str] = {each.encode(): each for each in ("deflate", "gzip", "identity")}
 _RESERVED = frozenset({"content-type", "te", "user-agent", "connection", "transfer-encoding"})
 
 
@@ -88,7 +88,20 @@ def read_head(headers: Headers) -> CallHead | Rejection:
         return Rejection(405, StatusCode.INTERNAL, "the method must be POST")
     if not _is_grpc(fields.get(b"content-type", b"")):
         return Rejection(415, StatusCode.INTERNAL, "the content-type must be application/grpc")
-    return _read_call(fields, tuple(custom))
+    named = _service_and_method(fields.get(b":path", b""))
+    timeout = fields.get(b"grpc-timeout")
+    timeout_s = None if timeout is None else read_timeout(timeout)
+    encoding = _ENCODINGS.get(fields.get(b"grpc-encoding", b"identity"))
+    if named is None or encoding is None or (timeout is not None and timeout_s is None):
+        return _unreadable(fields, timeout_s)
+    return CallHead(
+        service=named[0],
+        method=named[1],
+        metadata=tuple(custom),
+        timeout_s=timeout_s,
+        encoding=encoding,
+        takes_gzip=_names_gzip(fields.get(b"grpc-accept-encoding", b"")),
+    )
 
 
 _FIELDS = frozenset(
@@ -122,34 +135,20 @@ def _service_and_method(path: bytes) -> tuple[str, str] | None:
     return None if root or not slash else (service, method)
 
 
-def _read_call(fields: Mapping[bytes, bytes], metadata: Metadata) -> CallHead | Rejection:
+def _unreadable(fields: Mapping[bytes, bytes], timeout_s: float | None) -> Rejection:
+    """Return what is wrong with the call in `fields`; `timeout_s` is what could be read of its timeout."""
     path = fields.get(b":path", b"")
-    named = _service_and_method(path)
-    if named is None:
+    if _service_and_method(path) is None:
         shown = path.decode("ascii", "replace")
         return Rejection(200, StatusCode.UNIMPLEMENTED, f"malformed method name: {shown!r}")
-    timeout_s = None
-    if b"grpc-timeout" in fields:
-        timeout_s = read_timeout(fields[b"grpc-timeout"])
-        if timeout_s is None:
-            return Rejection(200, StatusCode.INVALID_ARGUMENT, "grpc-timeout is malformed")
-    encoding = "identity"
-    if b"grpc-encoding" in fields:
-        encoding = fields[b"grpc-encoding"].decode("ascii", "replace")
-        if encoding not in _KNOWN_ENCODINGS:
-            return Rejection(
-                200,
-                StatusCode.UNIMPLEMENTED,
-                f"grpc-encoding {encoding!r} is not known; use gzip or identity",
-                known_encodings=",".join(sorted(_KNOWN_ENCODINGS)).encode(),
-            )
-    return CallHead(
-        service=named[0],
-        method=named[1],
-        metadata=metadata,
-        timeout_s=timeout_s,
-        encoding=encoding,
-        takes_gzip=_names_gzip(fields.get(b"grpc-accept-encoding", b"")),
+    if b"grpc-timeout" in fields and timeout_s is None:
+        return Rejection(200, StatusCode.INVALID_ARGUMENT, "grpc-timeout is malformed")
+    encoding = fields[b"grpc-encoding"].decode("ascii", "replace")
+    return Rejection(
+        200,
+        StatusCode.UNIMPLEMENTED,
+        f"grpc-encoding {encoding!r} is not known; use gzip or identity",
+        known_encodings=b",".join(_ENCODINGS),
     )
 
 

@@ -89,12 +89,13 @@ class MessageReader:
         max_size: Longest message, before and after decompression, in bytes.
         encoding: How compressed messages are compressed.
         failure: Why nothing can be read any more; what came before it is good.
+        rest: What has come of a message that is not complete.
     """
 
     max_size: int
     encoding: str = "identity"
     failure: Exception | None = None
-    _buffer: bytearray = attrs.field(factory=bytearray)
+    rest: bytearray = attrs.field(factory=bytearray)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the messages that `data` completes.
@@ -112,15 +113,15 @@ class MessageReader:
         """Return the messages that `data` completes, still compressed."""
         if self.failure is not None:
             return []
-        if not self._buffer and len(data) >= PREFIX_SIZE:
+        if not self.rest and len(data) >= PREFIX_SIZE:
             # The usual case: one frame holds one whole message, which is not copied twice.
             flag, size = PREFIX.unpack_from(data)
             if size == len(data) - PREFIX_SIZE and size <= self.max_size and flag == 0:
                 return [data[PREFIX_SIZE:]]
-        self._buffer += data
+        self.rest += data
         found: list[Packed] = []
         start = 0
-        with memoryview(self._buffer) as view:
+        with memoryview(self.rest) as view:
             while len(view) - start >= PREFIX_SIZE:
                 flag, size = PREFIX.unpack_from(view, start)
                 self.failure = self._refusal(flag, size)
@@ -131,14 +132,9 @@ class MessageReader:
                 found.append(Compressed(payload) if flag else payload)
                 start = end
         if self.failure is not None:
-            start = len(self._buffer)
-        del self._buffer[:start]
+            start = len(self.rest)
+        del self.rest[:start]
         return found
-
-    @property
-    def inside(self) -> bool:
-        """Whether a message has begun and is not complete."""
-        return bool(self._buffer)
 
     def unpacked(self, message: Packed) -> bytes:
         """Return `message` without its compression.

@@ -5,6 +5,7 @@ Flow control is acknowledged by us, on consumption. Source: https://nghttp2.org/
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 import ngh2
@@ -125,10 +126,11 @@ class Nghttp2Engine:
         for event in self._connection.events():
             rule = _RULES.get(type(event))
             if rule is not None:
-                found.append(rule(event))
-            if isinstance(event, ngh2.StreamClosed):
+                made, said = rule
+                found.append(made(*said(event)))
+            if type(event) is ngh2.StreamClosed:
                 self._hanging_up.discard(event.stream_id)
-            elif isinstance(event, ngh2.ConnectionClosed):
+            elif type(event) is ngh2.ConnectionClosed:
                 self._finished = True
         return found
 
@@ -154,12 +156,13 @@ class Nghttp2Engine:
         except _STREAM_GONE:
             return
 
-    def send(self, stream_id: int, data: bytes, *, ended: bool = False) -> None:
-        """Queue body bytes."""
+    def send(self, stream_id: int, data: bytes, *, ended: bool = False) -> int:
+        """Queue body bytes; return how many of the stream wait."""
         try:
             self._connection.send_data(stream_id, data, end_stream=ended)
         except _STREAM_GONE:
-            return
+            return 0
+        return self._connection.queued_body_size(stream_id)
 
     def trailers(self, stream_id: int, headers: Headers, /) -> None:
         """End the stream with trailers."""
@@ -242,13 +245,13 @@ def _streams_ended_in(data: bytes) -> Iterator[int]:
         at += FRAME_HEAD_SIZE + (length_and_type >> 8)
 
 
-# The keys decide the argument's type, which the type system cannot follow.
-_RULES: Mapping[type[ngh2.Event], Callable[[Any], Event]] = {
-    ngh2.RequestReceived: lambda e: HeadersReceived(e.stream_id, e.headers, e.end_stream),
-    ngh2.ResponseReceived: lambda e: HeadersReceived(e.stream_id, e.headers, e.end_stream),
-    ngh2.TrailersReceived: lambda e: TrailersReceived(e.stream_id, e.headers),
-    ngh2.DataReceived: lambda e: DataReceived(e.stream_id, e.data, e.end_stream),
-    ngh2.StreamClosed: lambda e: StreamClosed(e.stream_id, e.error_code),
-    ngh2.GoAwayReceived: lambda e: GoAwayReceived(e.last_stream_id, e.error_code),
-    ngh2.PingAcknowledged: lambda e: PingAcknowledged(e.opaque_data),
+# What each event of the library is here, and its fields in order: read without a call of ours for each.
+_RULES: Mapping[type[ngh2.Event], tuple[Callable[..., Event], Callable[[Any], tuple[Any, ...]]]] = {
+    ngh2.RequestReceived: (HeadersReceived, attrgetter("stream_id", "headers", "end_stream")),
+    ngh2.ResponseReceived: (HeadersReceived, attrgetter("stream_id", "headers", "end_stream")),
+    ngh2.TrailersReceived: (TrailersReceived, attrgetter("stream_id", "headers")),
+    ngh2.DataReceived: (DataReceived, attrgetter("stream_id", "data", "end_stream")),
+    ngh2.StreamClosed: (StreamClosed, attrgetter("stream_id", "error_code")),
+    ngh2.GoAwayReceived: (GoAwayReceived, attrgetter("last_stream_id", "error_code")),
+    ngh2.PingAcknowledged: (PingAcknowledged, lambda event: (event.opaque_data,)),
 }

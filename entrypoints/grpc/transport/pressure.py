@@ -16,6 +16,7 @@ class Pressure:
     Attributes:
         high_water: Bytes queued on a stream above which its handler waits, as of the last write: looked at
             for every message, so it is no more than a number.
+        blocked: Who waits, by stream.
     """
 
     _engine: Engine
@@ -23,7 +24,7 @@ class Pressure:
     _budget: Budget
     _limits: Limits
     high_water: int = attrs.field(init=False)
-    _blocked: dict[int, trio.Event] = attrs.field(factory=dict)
+    blocked: dict[int, trio.Event] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing queued."""
@@ -34,17 +35,17 @@ class Pressure:
         self._writer.count()
         self._measure()
         while self._engine.queued(stream_id) > self.high_water // 2:
-            event = self._blocked.setdefault(stream_id, trio.Event())
+            event = self.blocked.setdefault(stream_id, trio.Event())
             await event.wait()
 
     def look(self) -> None:
         """Let those go on whose part was written."""
         self._measure()
-        if self._blocked:
+        if self.blocked:
             enough = self.high_water // 2
-            for stream_id in tuple(self._blocked):
+            for stream_id in tuple(self.blocked):
                 if self._engine.queued(stream_id) <= enough:
-                    self._blocked.pop(stream_id).set()
+                    self.blocked.pop(stream_id).set()
 
     def _measure(self) -> None:
         limits, budget = self._limits, self._budget
@@ -53,10 +54,10 @@ class Pressure:
 
     def gone(self, stream_id: int) -> None:
         """Let the stream's handler see that it is gone."""
-        blocked = self._blocked.pop(stream_id, None)
+        blocked = self.blocked.pop(stream_id, None)
         if blocked is not None:
             blocked.set()
 
     def __len__(self) -> int:
         """Return how many wait."""
-        return len(self._blocked)
+        return len(self.blocked)

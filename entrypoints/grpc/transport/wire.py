@@ -6,6 +6,7 @@ from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.client_certificate import ClientCertificate
 from entrypoints.grpc.transport.engine import Engine
 from entrypoints.grpc.transport.pressure import Pressure
+from entrypoints.grpc.transport.writer import Writer
 
 
 class Wire(Protocol):
@@ -16,7 +17,4 @@ class Wire(Protocol):
     client: ClientCertificate | None
     budget: Budget
     pressure: Pressure
-
-    def wake(self) -> None:
-        """Have the engine's output written soon."""
-        ...
+    writer: Writer

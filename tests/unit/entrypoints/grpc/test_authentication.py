@@ -12,7 +12,6 @@ from domain.model.caller import ANONYMOUS, Caller
 from domain.model.errors import Unauthenticated
 from domain.policy.guessing import Guesses, GuessingPolicy
 from entrypoints.grpc.authentication import OPEN, Admission, Authentication
-from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.settings.grpc import OPEN_SERVICES
 from tests.support.core_call import server_call
 from tests.support.planted import planted
@@ -45,15 +44,8 @@ async def through(
 ) -> Caller:
     """Return who the handler of a call is told has called."""
     call = server_call(metadata, service=service)
-    seen: list[Caller] = []
-
-    async def handler(inner: ServerCall) -> None:
-        await trio.lowlevel.checkpoint()
-        seen.append(inner.caller)
-
-    await authentication.authenticated(call, handler)
-    (caller,) = seen
-    return caller
+    await authentication.authenticated(call)
+    return call.caller
 
 
 async def refused(authentication: Authentication, *metadata: tuple[str, str | bytes]) -> str:

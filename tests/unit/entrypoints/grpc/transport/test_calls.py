@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+import trio
 from google.protobuf.wrappers_pb2 import BytesValue
 from purerpc import RpcFailedError, Status, StatusCode
 
 from entrypoints.grpc.transport.call import ServerCall
-from entrypoints.grpc.transport.dispatch import Interceptor, Next
+from entrypoints.grpc.transport.dispatch import Step
 from tests.support.grpc_play import playing, request_headers
 from tests.support.grpc_service import Ends, Handler, dispatcher, payload
 
@@ -169,31 +170,33 @@ async def test_handlers_in_purerpcs_own_style_work_and_are_closed(engine: str) -
     assert closed == ["both", "out"]
 
 
-async def test_interceptors_wrap_the_handler_like_an_onion(engine: str) -> None:
+async def test_what_comes_first_is_done_in_turn_and_may_refuse_the_call(engine: str) -> None:
     seen: list[str] = []
 
-    def layer(name: str) -> Interceptor:
-        async def interceptor(call: ServerCall, /, proceed: Next) -> None:
-            seen.append(f"{name} in")
-            await proceed(call)
-            seen.append(f"{name} out")
+    def step(name: str) -> Step:
+        async def done(call: ServerCall) -> None:
+            await trio.lowlevel.checkpoint()
+            seen.append(f"{name} {call.head.method}")
 
-        return interceptor
+        return done
 
-    async def guard(call: ServerCall, /, proceed: Next) -> None:
+    def guard(call: ServerCall) -> None:
         if ("x-key", "right") not in call.metadata:
             raise RpcFailedError(Status(StatusCode.UNAUTHENTICATED, "no key"))
-        await proceed(call)
 
-    served = dispatcher(ALL, interceptors=[layer("a"), guard, layer("b")])
+    def unary(message: BytesValue, request: ServerCall) -> BytesValue:
+        seen.append("handler")
+        return message
+
+    served = dispatcher({**ALL, "Unary": unary}, first=[step("a"), guard, step("b")])
     async with playing(served, engine) as play:
         refused = await play.client.call("Unary", b"")
         assert await refused.code() is StatusCode.UNAUTHENTICATED
-        assert seen == ["a in"]
+        assert seen == ["a Unary"]
         seen.clear()
         right = await play.client.call("Unary", b"", metadata=[(b"x-key", b"right")])
         assert await right.code() is StatusCode.OK
-    assert seen == ["a in", "b in", "b out", "a out"]
+    assert seen == ["a Unary", "b Unary", "handler"]
 
 
 async def test_every_end_is_told_once(engine: str) -> None:

@@ -33,7 +33,7 @@ def read(chunks: list[bytes]) -> tuple[list[Packed], object, bool]:
     reader = MessageReader(LIMIT, "gzip")
     found = [each for chunk in chunks for each in reader.split(chunk)]
     failure = reader.failure and cast(RpcFailedError, reader.failure).status.status_message
-    return found, failure, reader.inside
+    return found, failure, bool(reader.rest)
 
 
 @given(PARTS, st.integers(0, 20), st.data())
@@ -70,7 +70,7 @@ def test_a_message_is_refused_by_its_prefix() -> None:
     reader = MessageReader(LIMIT)
     assert reader.split(frame_message(b"good") + b"\0" + (2**31).to_bytes(4, "big")) == [b"good"]
     assert reader.failure is not None
-    assert not reader.inside
+    assert not reader.rest
     assert reader.split(frame_message(b"late")) == []
 
 
