@@ -12,6 +12,7 @@ from adapters.telemetry.console.registry import Registry
 from adapters.telemetry.prometheus import names
 from adapters.telemetry.prometheus.metrics import Metrics
 from adapters.telemetry.prometheus.series import Distribution, Reading, Series, Spec, copied
+from entrypoints.event_loop import loop_clock
 from entrypoints.grpc.transport.draining import Draining
 from entrypoints.grpc.transport.server import Server
 from entrypoints.inside import Inside
@@ -116,12 +117,13 @@ class KnownModels:
     inside: Inside
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_s: float | None = None
+    _clock: Callable[[], float] = attrs.field(factory=loop_clock)
 
     def has(self, provider: str, model: str) -> bool:
         """Return whether this is one; what comes and goes is looked at once a minute."""
         if (provider, model) in self._known:
             return True
-        now_s, service = anyio.current_time(), self.inside.service
+        now_s, service = self._clock(), self.inside.service
         if service is None or (self._read_s is not None and now_s < self._read_s + _KNOWN_FOR_S):
             return False
         self._read_s = now_s

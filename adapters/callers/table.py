@@ -69,6 +69,8 @@ class CallerTable:
         """
         for each in self._by_prefix.get(digest[:_PREFIX], ()):
             if hmac.compare_digest(each.token_digest, digest):
+                if each.expires_s is None and not each.revoked:
+                    return each.caller
                 return self._current(each, "token")
         return None
 

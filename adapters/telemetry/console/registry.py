@@ -88,7 +88,37 @@ class Flight:
 
     def ended(self, call: LiveCall, end: CallEnd, /) -> None:
         """See `ports.telemetry.CallWatch`."""
-        self._registry.land(self, call, end)
+        registry = self._registry
+        registry.aloft.pop(self.number, None)
+        self.call = self.live = None
+        asked = call.asked
+        if asked is None and not end.reason:
+            # A look at the health, a list of models.
+            return
+        registry.statistics.call(call.started_s + end.duration_s, end.reason, end.duration_s)
+        provider = model = cache = ""
+        attempts: Sequence[Attempt] = ()
+        stopped = False
+        if asked is not None:
+            request, ledger = asked.request, asked.ledger
+            provider, model, attempts = request.provider, request.model, ledger.attempts
+            stopped = ledger.stopped
+            cache = "" if ledger.cache_status is None else ledger.cache_status.value
+        registry.last.append(
+            Finished(
+                self.number,
+                call.request_id,
+                call.caller.name,
+                call.method,
+                provider,
+                model,
+                call.started_s,
+                end,
+                stopped,
+                cache,
+                attempts,
+            )
+        )
 
 
 @attrs.define(eq=False)
@@ -116,18 +146,19 @@ class Registry:
         statistics: Of those that ended.
         last: The latest calls that ended, oldest first: those that asked a model, and those that failed.
         pace: How fast answers come.
+        aloft: The calls in flight by their numbers, oldest first.
     """
 
     statistics: Statistics = attrs.field(factory=Statistics)
     last: deque[Finished] = attrs.field(factory=lambda: deque(maxlen=LAST_KEPT))
     pace: Pace = attrs.field(factory=Pace)
-    _flights: dict[int, Flight] = attrs.field(init=False, factory=dict)
+    aloft: dict[int, Flight] = attrs.field(init=False, factory=dict)
     _numbers: Iterator[int] = attrs.field(init=False, factory=lambda: count(1))
 
     def call(self, call: LiveCall, /) -> Flight:
         """See `ports.telemetry.Telemetry`."""
         number = next(self._numbers)
-        flight = self._flights[number] = Flight(number, call, self)
+        flight = self.aloft[number] = Flight(number, call, self)
         return flight
 
     def rejected(self, code: str, reason: str, /) -> None:
@@ -136,59 +167,26 @@ class Registry:
     @property
     def in_flight(self) -> int:
         """How many calls are."""
-        return len(self._flights)
+        return len(self.aloft)
 
     @property
     def arrived(self) -> int:
         """How much has come of all answers so far, in quarters of a token."""
         on_the_way = sum(
             each.live.arrived
-            for each in self._flights.values()
+            for each in self.aloft.values()
             if each.running and each.live is not None
         )
         return self.statistics.arrived + on_the_way
 
     def flights(self, most: int) -> list[Flight]:
         """Return the calls in flight that have been for longest, at most so many, oldest first."""
-        return list(islice(self._flights.values(), most))
+        return list(islice(self.aloft.values(), most))
 
     def stop(self, number: int) -> LiveCall | None:
         """End a call as an operator, and return it; None: it is not in flight."""
-        flight = self._flights.get(number)
+        flight = self.aloft.get(number)
         call = None if flight is None else flight.call
         if call is not None:
             call.stop()
         return call
-
-    def land(self, flight: Flight, call: LiveCall, end: CallEnd) -> None:
-        """Take note of how a call ended."""
-        self._flights.pop(flight.number, None)
-        flight.call = flight.live = None
-        asked = call.asked
-        if asked is None and not end.reason:
-            # A look at the health, a list of models.
-            return
-        self.statistics.call(call.started_s + end.duration_s, end.reason, end.duration_s)
-        provider = model = cache = ""
-        attempts: Sequence[Attempt] = ()
-        stopped = False
-        if asked is not None:
-            request, ledger = asked.request, asked.ledger
-            provider, model, attempts = request.provider, request.model, ledger.attempts
-            stopped = ledger.stopped
-            cache = "" if ledger.cache_status is None else ledger.cache_status.value
-        self.last.append(
-            Finished(
-                flight.number,
-                call.request_id,
-                call.caller.name,
-                call.method,
-                provider,
-                model,
-                call.started_s,
-                end,
-                stopped,
-                cache,
-                attempts,
-            )
-        )

@@ -110,7 +110,10 @@ class Statistics:
 
     def call(self, now_s: float, reason: str, duration_s: float) -> None:
         """Count a call that ended."""
-        slot = self._slot(int(now_s))
+        slot, second = self._now, int(now_s)
+        if second > slot.at:
+            # What comes a moment late is counted in the newest second.
+            slot = self._next(second)
         slot.ends[reason] = slot.ends.get(reason, 0) + 1
         if not reason:
             which = bucket(duration_s)
@@ -118,8 +121,11 @@ class Statistics:
 
     def attempt(self, now_s: float, caller: str, attempt: Attempt, *, streamed: bool) -> None:
         """Count an attempt that ended."""
-        slot = self._slot(int(now_s))
-        used, usage = slot.of((attempt.provider, attempt.model, caller)), attempt.usage
+        slot, second = self._now, int(now_s)
+        if second > slot.at:
+            slot = self._next(second)
+        whose, usage = (attempt.provider, attempt.model, caller), attempt.usage
+        used = slot.used.get(whose) or slot.of(whose)
         used.attempts += 1
         used.failed += attempt.outcome is not AttemptOutcome.SERVED
         used.input_tokens += usage.input_tokens or 0
@@ -154,11 +160,6 @@ class Statistics:
         running = Slot(self._now.at * FINE_S // COARSE_S)
         running.add(self._now)
         yield running
-
-    def _slot(self, second: int) -> Slot:
-        now = self._now
-        # What comes a moment late is counted in the newest second.
-        return now if second <= now.at else self._next(second)
 
     def _next(self, second: int) -> Slot:
         over = self._now

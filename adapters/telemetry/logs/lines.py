@@ -53,7 +53,8 @@ def as_json(
     time: datetime, level: str, message: str, fields: Mapping[str, object], trace: str = ""
 ) -> str:
     """Return a line as one object; its time is UTC."""
-    said: dict[str, object] = {"time": time, "level": level, "message": _bounded(message, MAX_TEXT)}
+    short = message if len(message) <= MAX_TEXT else _bounded(message, MAX_TEXT)
+    said: dict[str, object] = {"time": time, "level": level, "message": short}
     said.update(fields if _OWN.isdisjoint(fields) else _others(fields))
     if trace:
         said["exception"] = _bounded(trace.strip(), MAX_TRACE)

@@ -50,8 +50,8 @@ class Log:
         `fields` hold nothing that strangers wrote but what has a form: only known secrets are looked for.
         """
         if level in self._told:
-            line = self.render(datetime.now(UTC), level, message, fields)
-            self._put(self.redaction.known(line))
+            line = self.redaction.known(self.render(datetime.now(UTC), level, message, fields))
+            self.writer.put(line.encode("utf-8", "replace") + b"\n")
 
     def tell(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         """Tell of what strangers have a hand in."""

@@ -39,7 +39,7 @@ class Metrics:
     ours_s: Distribution = attrs.field(init=False)
     waits_s: Distribution = attrs.field(init=False)
     _methods: dict[str, "_Method"] = attrs.field(init=False, factory=dict)
-    _routes: dict[tuple[str, str, Operation], "_Route"] = attrs.field(init=False, factory=dict)
+    routes: dict[tuple[str, str, Operation], "_Route"] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.told_apart:
@@ -54,17 +54,25 @@ class Metrics:
 
     def rejected(self, code: str, reason: str, /) -> None:
         """See `ports.telemetry.Telemetry`."""
-        self._method(OTHER).end(code, reason)
+        self._method(OTHER).ends(code, reason).value += 1
 
     def readings(self) -> list[Reading]:
         """Return what is counted, as it is now."""
         apart = [] if self.callers is None else readings(self.callers)
         return [*readings(self.tables), *apart]
 
-    def route(self, live: LiveAttempt) -> "_Route":
-        """Return what attempts like this one add to."""
-        key = (live.provider, live.model, live.operation)
-        return self._routes.get(key) or self._new_route(key)
+    def new_route(self, key: tuple[str, str, Operation]) -> "_Route":
+        """Return what attempts add to that are not among `routes`: a new one, or that of all others."""
+        provider, model, operation = key
+        if model != OTHER and not self.knows(provider, model):
+            key = (provider, OTHER, operation)
+            return self.routes.get(key) or self.new_route(key)
+        if len(self.routes) >= MOST_MODELS:
+            return self.routes.setdefault(
+                (OTHER, OTHER, operation), _Route.of(self, OTHER, OTHER, operation)
+            )
+        found = self.routes[key] = _Route.of(self, provider, model, operation)
+        return found
 
     def _method(self, name: str) -> "_Method":
         if name not in self.methods:
@@ -74,19 +82,6 @@ class Metrics:
             tables = self.tables
             found = _Method(self, name, tables.active.of(name), tables.rpc_s.of(name))
             self._methods[name] = found
-        return found
-
-    def _new_route(self, key: tuple[str, str, Operation]) -> "_Route":
-        provider, model, operation = key
-        if model != OTHER and not self.knows(provider, model):
-            return self._routes.get((provider, OTHER, operation)) or self._new_route(
-                (provider, OTHER, operation)
-            )
-        if len(self._routes) >= MOST_MODELS:
-            return self._routes.setdefault(
-                (OTHER, OTHER, operation), _Route.of(self, OTHER, OTHER, operation)
-            )
-        found = self._routes[key] = _Route.of(self, provider, model, operation)
         return found
 
 
@@ -101,7 +96,8 @@ class _Method:
     _ends: dict[tuple[str, str], Count] = attrs.field(factory=dict)
 
     def attempt(self, live: LiveAttempt, /) -> "_Route":
-        return self._metrics.route(live)
+        metrics, key = self._metrics, (live.provider, live.model, live.operation)
+        return metrics.routes.get(key) or metrics.new_route(key)
 
     def admitted(self, queued_s: float, /) -> None:
         self._metrics.waits_s.add(queued_s)
@@ -113,17 +109,15 @@ class _Method:
         why = "" if resort.reason is None else resort.reason.name
         self._metrics.tables.resorts.of(resort.kind, resort.provider, why).add()
 
-    def end(self, code: str, reason: str) -> None:
-        counted = self._ends.get((code, reason))
-        if counted is None:
-            counted = self._metrics.tables.rpcs.of(self._name, code, reason)
-            self._ends[code, reason] = counted
-        counted.value += 1
+    def ends(self, code: str, reason: str) -> Count:
+        found = self._ends[code, reason] = self._metrics.tables.rpcs.of(self._name, code, reason)
+        return found
 
     def ended(self, call: LiveCall, end: CallEnd, /) -> None:
         metrics, trace = self._metrics, call.traceparent
         self.active.value -= 1
-        self.end(end.code, end.reason)
+        ends = self._ends.get((end.code, end.reason)) or self.ends(end.code, end.reason)
+        ends.value += 1
         self._duration_s.add(end.duration_s, trace)
         if metrics.callers is not None:
             metrics.callers.ended(call.caller.name, end.code)
