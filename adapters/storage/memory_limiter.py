@@ -92,7 +92,8 @@ class MemoryLimiter:
     def at_once(self, limits: Sequence[Limit], need: Need, /) -> Held | None:
         """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
         # This is the whole way of a call that need not wait: it makes nothing that only waiting needs.
-        plan, now = self._plan_of(limits), self._now()
+        known, now = self._plans.get(id(limits)), self._now()
+        plan = known[1] if known is not None and known[0] is limits else self._plan_of(limits)
         if not plan.fits(need, now):
             return None
         plan.take(need, now)
@@ -210,7 +211,8 @@ class MemoryLimiter:
     # --- the books ----------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
-        return Moment(int(self.steady_clock() * 1e6), self.wall_clock())
+        # As its class does it, which takes a call of a function more.
+        return tuple.__new__(Moment, (int(self.steady_clock() * 1e6), self.wall_clock()))
 
     def _plan_of(self, limits: Sequence[Limit]) -> Plan:
         # The same caller and model come with the same sequence again and again.

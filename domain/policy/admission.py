@@ -101,4 +101,5 @@ def used(attempts: Sequence[Attempt]) -> Need:
         # What nobody reported is none.
         tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
         nano_usd += usage.cost_nano_usd or 0
-    return Need(tokens, nano_usd)
+    # As its class does it, which takes a call of a function more.
+    return tuple.__new__(Need, (tokens, nano_usd, 1))

@@ -84,11 +84,14 @@ class RateMeter:
         reserved = self._reserved + amount
         if reserved > most:
             return math.inf
-        debt = self._debt
-        if debt:
-            # Asked is not taken: nothing is put down.
-            debt = max(0, debt - most * max(0, now.steady_us - self._at_us))
-        debt += reserved * MINUTE_US
+        now_us = now.steady_us
+        if now_us > self._at_us:
+            # As `_drained`, without a call of a function for every call.
+            drained = most * (now_us - self._at_us)
+            self._debt = self._debt - drained if self._debt > drained else 0
+            self._promised = self._promised - drained if self._promised > drained else 0
+            self._at_us = now_us
+        debt = self._debt + reserved * MINUTE_US
         return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
@@ -98,7 +101,9 @@ class RateMeter:
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Reserve `amount`."""
         self._reserved += amount
-        taken = self._drained(most, now) + self._reserved * MINUTE_US
+        # Mostly it was asked just now whether it fits.
+        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
+        taken = debt + self._reserved * MINUTE_US
         if taken > self._promised:
             self._promised = taken
 
@@ -143,7 +148,8 @@ class StartMeter(RateMeter):
 
     def take(self, most: int, amount: int, now: Moment) -> None:
         """Begin a call."""
-        self._debt = self._drained(most, now) + amount * MINUTE_US
+        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
+        self._debt = debt + amount * MINUTE_US
         if self._debt > self._promised:
             self._promised = self._debt
 

@@ -68,14 +68,19 @@ class Admission:
         try:
             provider, model, (input_tokens, output_tokens) = wanted
             nano_usd: int | None = 0
-            budget = _budget(limits)
+            budget = None
+            for limit in limits:
+                if limit.kind in BUDGETS:
+                    budget = limit
+                    break
             if budget is not None:
                 prices = self.prices
                 await prices.prepare(provider)
                 nano_usd = prices.bound_nano_usd(provider, model, input_tokens, output_tokens)
                 if nano_usd is None and not self.allow_unpriced:
                     raise _unpriced(budget, f"{provider}/{model}")
-            need = Need(input_tokens + output_tokens, nano_usd or 0)
+            # As its class does it, which takes a call of a function more.
+            need = tuple.__new__(Need, (input_tokens + output_tokens, nano_usd or 0, 1))
             hold = self.limiter.at_once(limits, need)
             if hold is None:
                 wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
@@ -113,7 +118,7 @@ class Admitted:
         Raises:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
-        limits = self.admission.limits(call.caller, self.provider.name, call.request.model)
+        limits = self.admission.table.of(call.caller, self.provider.name, call.request.model)
         if call.ledger.counted:
             limits = uncounted(limits)
         # A call without limits pays for none.
@@ -149,7 +154,8 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             opened = True
         finally:
             if not opened:
-                await self._hold.settle(self._used())  # noqa: ASYNC102 - as `async with`
+                spent = used(ledger.attempts[self._before :])
+                await self._hold.settle(spent)  # noqa: ASYNC102 - as `async with`
         return events
 
     async def __aexit__(
@@ -162,10 +168,8 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
             return await self._stream.__aexit__(kind, exception, trace)  # noqa: ASYNC102 - as `async with`
         finally:
             # After its record.
-            await self._hold.settle(self._used())  # noqa: ASYNC102 - as `async with`
-
-    def _used(self) -> Need:
-        return used(self._call.ledger.attempts[self._before :])
+            spent = used(self._call.ledger.attempts[self._before :])
+            await self._hold.settle(spent)  # noqa: ASYNC102 - as `async with`
 
 
 @attrs.define(eq=False)
@@ -183,13 +187,6 @@ class _Waited:
     async def settle(self, used: Need, /) -> None:
         self._reservation.used = used
         await self._reserved.__aexit__(None, None, None)
-
-
-def _budget(limits: Sequence[Limit]) -> Limit | None:
-    for each in limits:
-        if each.kind in BUDGETS:
-            return each
-    return None
 
 
 def _unpriced(limit: Limit, name: str) -> LimitExceeded:
