@@ -80,7 +80,7 @@ class Watching:
 
     def ended(self, call: ServerCall, status: CallStatus | None) -> None:
         """Tell how the call ended; None: nobody was listening any more."""
-        # One that was reset at once never came by the interceptor.
+        # One that was reset at once was never begun.
         seen = call.watched if isinstance(call.watched, WatchedCall) else self._begun(call)
         # The two lead to one another: without this, only the collector would free what a call was.
         call.watched = None

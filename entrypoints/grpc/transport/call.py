@@ -1,9 +1,10 @@
 """One call as its handler sees it.
 
 Laws: the scope of a call is cancelled by the peer's reset, by the loss of its connection and by its deadline;
-the reason is known before the scope is cancelled. Every send and receive looks for cancellation. Received
-bytes are given back to the peer's window when the handler takes them, or while it waits for the rest of a
-message.
+the reason is known before the scope is cancelled. Every send and receive looks for cancellation, a send for
+that of its call, and every sixteenth for any: what else ends a call comes between two turns of the loop.
+Received bytes are given back to the peer's window when the handler takes them, or while it waits for the rest
+of a message.
 """
 
 import math
@@ -161,11 +162,11 @@ class ServerCall:
         if queued > wire.pressure.high_water:
             await wire.pressure.wait(stream_id)
         self._sends += 1
-        if self._sends % _SENDS_PER_TURN:
-            # Deaf to cancellation never; but a full turn of the loop a message costs as much as the message.
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
+        if not self._sends % _SENDS_PER_TURN:
+            # A full turn of the loop a message would cost as much as the message.
             await trio.lowlevel.checkpoint()
+        elif self.ending is not None:
+            await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _framed(self, payload: bytes) -> bytes:
         self._framing.check(payload)

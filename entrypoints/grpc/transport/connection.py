@@ -221,7 +221,7 @@ class Connection:
             call.input_over()
         self._calls[stream_id] = call
         self._vigil.idle_s = None
-        tasks.start_soon(self._serve, call)
+        tasks.start_soon(self._dispatcher.run, call, self._over)
 
     def _data(self, event: DataReceived, tasks: trio.Nursery) -> None:
         call = self._calls.get(event.stream_id)
@@ -249,9 +249,9 @@ class Connection:
 
     # --- a call -------------------------------------------------------------------------------------------
 
-    async def _serve(self, call: ServerCall) -> None:
+    def _over(self, call: ServerCall, served: bool, failure: Exception | None) -> None:
         try:
-            status = await self._dispatcher.run(call)
+            status = self._dispatcher.status(call, served, failure)
             if status is not None:
                 self._finish(call, status)
         except Exception:  # noqa: BLE001 - whoever tells how a call ended may fail, but not harm the other calls

@@ -1,4 +1,4 @@
-"""From a call's headers to its status: look-up, interceptors, handler, and one exit.
+"""From a call's headers to its status: what comes first, look-up, handler, and one exit.
 
 The one place where any exception is caught. What it means is decided by a function given from outside; here
 it is only kept from harming the other calls of the connection.
@@ -13,7 +13,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from functools import partial
 from types import CoroutineType
 from typing import TypeAlias
 
@@ -24,9 +23,8 @@ from purerpc import Cardinality, RpcFailedError, RPCSignature, Service, Status, 
 from domain.groups import single_error_unwrapped
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.engine import Headers
-from entrypoints.grpc.transport.headers import Rejection, status_trailers
+from entrypoints.grpc.transport.headers import CallHead, Rejection, status_trailers
 
-Handle: TypeAlias = Callable[[ServerCall], Awaitable[None]]
 Step: TypeAlias = Callable[[ServerCall], Awaitable[None] | None]
 """What is done ahead of a call's handler, and waited for if it says so; one that raises ends the call."""
 
@@ -63,6 +61,8 @@ class CallStatus:
     )
 
 
+Over: TypeAlias = Callable[[ServerCall, bool, Exception | None], None]
+"""Takes whether a call was served, and what was raised, once it is over, in its task; must not raise."""
 OK = CallStatus(StatusCode.OK)
 DRAINED = CallStatus(StatusCode.UNAVAILABLE, "the server is going away")
 STOPPED = CallStatus(StatusCode.CANCELLED, "an operator ended the call")
@@ -77,7 +77,7 @@ class Endings:
     """What the ends of a call mean to the caller.
 
     Attributes:
-        failed: A handler or interceptor raised; called inside the call's task,
+        failed: A handler, or what comes ahead of it, raised; called inside the call's task,
             so that it may log the traceback. Must not raise.
         deadline: The caller's deadline passed.
         cut: The call is about to be cancelled because the server goes away.
@@ -112,22 +112,10 @@ class _Method:
         streamed_in, one_out = cardinality in _STREAMED_IN, cardinality in _ONE_OUT
         return cls(function, signature.request_type, streamed_in, one_out)
 
-    async def handle(self, call: ServerCall) -> None:
-        if self.streamed_in:
-            argument: object = call.messages(self.request_type)
-        else:
-            argument = await call.receive_only(self.request_type)
-        result = self.function(argument, request=call)
-        # Asked first what is asked fast: others are abstract.
-        if isinstance(result, CoroutineType) or (
-            not isinstance(result, Message) and isinstance(result, Awaitable)
-        ):
-            result = await result
+    async def answer(self, call: ServerCall, result: object) -> None:
+        """Send what the handler has returned."""
         if isinstance(result, Message):
             await call.send(result)
-        elif result is None and not self.one_out:
-            # It has sent by itself.
-            return
         elif isinstance(result, AsyncIterator):
             await _send_all(call, result)
         elif self.one_out:
@@ -141,8 +129,8 @@ class Dispatcher:
     """All methods of a server, by service and name, and what is done ahead of each."""
 
     _first: tuple[Step, ...]
-    _methods: Mapping[tuple[str, str], Handle]
-    _missing: Handle
+    _methods: Mapping[tuple[str, str], _Method]
+    _services: frozenset[str]
     _endings: Endings
 
     @classmethod
@@ -162,13 +150,11 @@ class Dispatcher:
         """
         services = tuple(services)
         methods = {
-            (service.name, name): _Method.of(bound.method_fn, bound.signature).handle
+            (service.name, name): _Method.of(bound.method_fn, bound.signature)
             for service in services
             for name, bound in service.methods.items()
         }
-        names = frozenset(each.name for each in services)
-        # A method that is not there is missed behind the first steps: who may not call does not hear of it.
-        return cls(tuple(first), methods, partial(_unimplemented, names), endings)
+        return cls(tuple(first), methods, frozenset(each.name for each in services), endings)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -180,32 +166,73 @@ class Dispatcher:
         status, metadata = self._endings.rejected(rejection, headers, peer)
         return rejection.headers(status.trailers, metadata)
 
-    async def run(self, call: ServerCall) -> CallStatus | None:
-        """Serve `call` in its scope; return its status, or None if nobody is listening any more."""
-        status: CallStatus | None = None
+    async def run(self, call: ServerCall, over: Over) -> None:
+        """Serve `call` in its scope, and say by `over` how that went.
+
+        When a call goes on that has waited, it passes every frame that waits for it: here they are one.
+        """
+        served, failure = False, None
         try:
             # Reset before it began: many such are an attack, and shall cost little.
-            over = call.unheard
-            if not over:
-                try:
-                    # Outside the scope: what handlers raise while they are cancelled comes out of it.
-                    with call.scope:
-                        for step in self._first:
-                            waiting = step(call)
-                            if waiting is not None:
-                                await waiting
-                        head = call.head
-                        await self._methods.get((head.service, head.method), self._missing)(call)
-                    status = OK
-                except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
-                    status = self._endings.failed(call, _single(error))
-                if call.unheard:
-                    status = None
-                elif call.scope.cancelled_caught:
-                    status = self._cancelled(call)
+            if not call.unheard:
+                # Outside the scope: what handlers raise while they are cancelled comes out of it.
+                with call.scope:
+                    for step in self._first:
+                        waiting = step(call)
+                        if waiting is not None:
+                            await waiting
+                    method = self._methods.get((call.head.service, call.head.method))
+                    if method is None:
+                        # Only now: who may not call does not hear of it.
+                        raise self._unimplemented(call.head)
+                    argument = (
+                        call.messages(method.request_type)
+                        if method.streamed_in
+                        else await call.receive_only(method.request_type)
+                    )
+                    result = method.function(argument, request=call)
+                    # Asked first what is asked fast: others are abstract.
+                    if isinstance(result, CoroutineType) or (
+                        not isinstance(result, Message) and isinstance(result, Awaitable)
+                    ):
+                        result = await result
+                    # Where it has sent its messages by itself, nothing is left to say.
+                    if result is not None or method.one_out:
+                        await method.answer(call, result)
+                served = True
+        except Exception as error:  # noqa: BLE001 - the one exit: see the module's header
+            failure = error
+        finally:
+            over(call, served, failure)
+            # It leads back here by its traceback.
+            del failure
+
+    def status(
+        self, call: ServerCall, served: bool, failure: Exception | None
+    ) -> CallStatus | None:
+        """Tell whoever sees calls end how this one did, and return it; None: nobody is listening any more.
+
+        May raise what those raise who are told.
+        """
+        status: CallStatus | None = None
+        try:
+            if failure is not None:
+                status = self._endings.failed(call, _single(failure))
+            elif served:
+                status = OK
+            if call.unheard:
+                status = None
+            elif status is not None and call.scope.cancelled_caught:
+                status = self._cancelled(call)
         finally:
             self._endings.ended(call, status)
         return status
+
+    def _unimplemented(self, head: CallHead) -> RpcFailedError:
+        what = f"unknown service {head.service!r}"
+        if head.service in self._services:
+            what = f"service {head.service!r} has no method {head.method!r}"
+        return RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
 
     def _cancelled(self, call: ServerCall) -> CallStatus:
         if call.ending is None:
@@ -218,14 +245,6 @@ class Dispatcher:
         if call.ending is None:
             self._endings.cut(call)
             call.cancel(Ending.DRAIN)
-
-
-def _unimplemented(services: frozenset[str], call: ServerCall) -> Awaitable[None]:
-    head = call.head
-    what = f"unknown service {head.service!r}"
-    if head.service in services:
-        what = f"service {head.service!r} has no method {head.method!r}"
-    raise RpcFailedError(Status(StatusCode.UNIMPLEMENTED, what))
 
 
 def _single(error: Exception) -> Exception:

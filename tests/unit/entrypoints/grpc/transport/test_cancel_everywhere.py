@@ -27,7 +27,7 @@ class AtStep(trio.abc.Instrument):
     _task: trio.lowlevel.Task | None = None
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
-        if self._task is None and task.name.endswith("._serve"):
+        if self._task is None and task.name.endswith(".Dispatcher.run"):
             self._task = task
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
