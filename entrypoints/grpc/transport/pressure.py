@@ -33,24 +33,21 @@ class Pressure:
     async def wait(self, stream_id: int) -> None:
         """Wait until less than half the high-water mark is queued on the stream."""
         self._writer.count()
-        self._measure()
+        self.look()
         while self._engine.queued(stream_id) > self.high_water // 2:
             event = self.blocked.setdefault(stream_id, trio.Event())
             await event.wait()
 
     def look(self) -> None:
         """Let those go on whose part was written."""
-        self._measure()
+        limits, budget = self._limits, self._budget
+        full = self._writer.held > limits.max_queued or budget.held_out > budget.max_out
+        self.high_water = 0 if full else limits.high_water
         if self.blocked:
             enough = self.high_water // 2
             for stream_id in tuple(self.blocked):
                 if self._engine.queued(stream_id) <= enough:
                     self.blocked.pop(stream_id).set()
-
-    def _measure(self) -> None:
-        limits, budget = self._limits, self._budget
-        full = self._writer.held > limits.max_queued or budget.held_out > budget.max_out
-        self.high_water = 0 if full else limits.high_water
 
     def gone(self, stream_id: int) -> None:
         """Let the stream's handler see that it is gone."""

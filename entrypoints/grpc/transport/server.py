@@ -30,6 +30,7 @@ from entrypoints.grpc.transport.listeners import (
     close_listening,
     open_listeners,
 )
+from entrypoints.grpc.transport.plain_stream import PlainStream
 from entrypoints.grpc.transport.tls import PROTOCOL, Tls
 from entrypoints.grpc.transport.tls_stream import HandshakeFailed, tls_stream
 
@@ -121,7 +122,7 @@ class Server:
     async def _greeted(self, crowd: Crowd, stream: trio.SocketStream, peer: str) -> None:
         tls = None if stream.socket.family == socket.AF_UNIX else self.tls
         if tls is None:
-            await self._serve(crowd, stream, peer, None)
+            await self._serve(crowd, PlainStream(stream), peer, None)
             return
         try:
             secured = await tls_stream(stream, tls.context, PROTOCOL, self.limits.times.handshake_s)
