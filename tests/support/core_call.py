@@ -22,6 +22,7 @@ class Sent:
     """
 
     payloads: list[bytes] = attrs.field(factory=list)
+    silent: bool = True
 
     def respond(self, stream_id: int, headers: object) -> None:
         """Begin."""

@@ -276,7 +276,8 @@ class ServerCall:
         if size:
             self._unacknowledged -= size
             self._wire.engine.acknowledge(self.stream_id, size)
-            if self._wire.writer.idle:
+            # Most of what is given back is told with more of it.
+            if self._wire.writer.idle and not self._wire.engine.silent:
                 self._wire.writer.wake()
 
 

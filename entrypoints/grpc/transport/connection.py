@@ -147,7 +147,9 @@ class Connection:
                 rule = _RULES.get(type(event))
                 if rule is not None:
                     rule(self, event, tasks)
-            self.writer.wake()
+            # What was queued may be gone with its stream, and is to be counted.
+            if self.writer.held or not self.engine.silent:
+                self.writer.wake()
             if self.writer.unwritten > self.limits.max_queued // 4:
                 # Or the answers to what comes would pile up.
                 await self.writer.below(self.limits.max_queued // 4)

@@ -150,6 +150,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def silent(self) -> bool:
+        """Whether `take` has nothing to give, `events` nothing to tell, and the connection is not over."""
+        ...
+
     def take(self) -> bytes:
         """Return all bytes that may be written now; empty if there are none."""
         ...

@@ -85,6 +85,17 @@ class H2Engine:
             raise EngineError("the peer goes on asking and does not read the answers")
         return self.events()
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (
+            self._connection.unsent
+            or self._outboxes.waiting
+            or self._farewell
+            or self._events
+            or self.finished
+        )
+
     def take(self) -> bytes:
         """Return all bytes that may be written now."""
         if not self._failed:

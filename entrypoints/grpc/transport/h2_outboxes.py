@@ -37,6 +37,11 @@ class Outboxes:
         """Whether the stream's end has not been framed."""
         return stream_id in self._boxes
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a stream may have a frame to send."""
+        return bool(self._ready)
+
     def open(self, stream_id: int) -> None:
         """Let a stream have a body."""
         self._boxes[stream_id] = _Outbox()

@@ -109,6 +109,11 @@ class Nghttp2Engine:
             raise EngineError(str(error)) from error
         return self.events()
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self._connection.want_write or self._ready_made or self._finished)
+
     def take(self) -> bytes:
         """Return all bytes that may be written now."""
         data, self._ready_made = self._ready_made, b""

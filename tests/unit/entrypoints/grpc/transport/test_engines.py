@@ -72,9 +72,13 @@ class Ends:
                 (self.client, self.server, told[0]),
                 (self.server, self.client, told[1]),
             ):
+                silent = from_.silent
                 if data := from_.take():
+                    # Or nobody would ask it for what it has to say.
+                    assert not silent
                     moved = True
                     heard.extend(to.receive(data))
+                assert not (silent and from_.finished)
             if not moved:
                 break
         told[0].extend(self.server.events())
