@@ -121,11 +121,12 @@ class Server:
 
     async def _greeted(self, crowd: Crowd, stream: trio.SocketStream, peer: str) -> None:
         tls = None if stream.socket.family == socket.AF_UNIX else self.tls
+        plain = PlainStream(stream)
         if tls is None:
-            await self._serve(crowd, PlainStream(stream), peer, None)
+            await self._serve(crowd, plain, peer, None)
             return
         try:
-            secured = await tls_stream(stream, tls.context, PROTOCOL, self.limits.times.handshake_s)
+            secured = await tls_stream(plain, tls.context, PROTOCOL, self.limits.times.handshake_s)
         except HandshakeFailed as error:
             logger.bind(peer=peer).debug("no TLS connection: {}", error)
             return

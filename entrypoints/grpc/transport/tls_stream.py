@@ -25,7 +25,7 @@ class HandshakeFailed(Exception):
 class TlsStream(trio.abc.HalfCloseableStream):
     """A stream as its user sees it; the socket belongs to whoever opened it."""
 
-    _socket: trio.SocketStream
+    _socket: trio.abc.HalfCloseableStream
     _tls: ssl.SSLObject
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
@@ -176,7 +176,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
 
 
 async def tls_stream(
-    stream: trio.SocketStream, context: ssl.SSLContext, protocol: str, handshake_s: float
+    stream: trio.abc.HalfCloseableStream, context: ssl.SSLContext, protocol: str, handshake_s: float
 ) -> TlsStream:
     """Return `stream` with TLS spoken on it, as a server.
 
