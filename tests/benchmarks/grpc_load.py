@@ -18,6 +18,8 @@ from entrypoints.grpc.transport.engine import (
 )
 
 LOOK_EVERY_S = 0.25
+SILENCE_S = 60.0
+"""So long nobody says anything before the calls that are open count as failed."""
 _WIDE = EngineLimits(stream_window=2**20, connection_window=2**24, max_frame=2**14)
 
 
@@ -141,7 +143,12 @@ def load(
             if meanwhile is not None and now > look_at:
                 meanwhile()
                 look_at = now + LOOK_EVERY_S
-            for key, _ in ready.select():
+            found = ready.select(SILENCE_S)
+            if not found:
+                # One that hangs shall not hold up who is asked next.
+                counted.failed += left
+                break
+            for key, _ in found:
                 ended = key.data.read(go_on=now < end)
                 left -= 0 if now < end else ended
     for each in channels:

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from httptools import HttpResponseParser
 
-from tests.benchmarks.grpc_load import LOOK_EVERY_S, Counted
+from tests.benchmarks.grpc_load import LOOK_EVERY_S, SILENCE_S, Counted
 
 LEFT = -1
 """The server has hung up in the middle of a call."""
@@ -108,7 +108,12 @@ def load(
             if meanwhile is not None and now > look_at:
                 meanwhile()
                 look_at = now + LOOK_EVERY_S
-            for key, _ in ready.select():
+            found = ready.select(SILENCE_S)
+            if not found:
+                # One that hangs shall not hold up who is asked next.
+                counted.failed += left
+                break
+            for key, _ in found:
                 ended = key.data.read(go_on=now < end)
                 if ended == LEFT:
                     # What is left of the load is made without it.

@@ -1,12 +1,13 @@
 """The benchmarks measure what they say: the small ones are run once, of the others their parts."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.benchmarks import codec, layers, upstream
+from tests.benchmarks import codec, http_load, layers, upstream
 from tests.benchmarks.contestants import direct
 from tests.benchmarks.machine import other_core
 from tests.benchmarks.start import Imported, parsed
@@ -110,3 +111,11 @@ def test_the_interpreters_stopwatch_is_read() -> None:
         '{"message": "serving"}',
     ]
     assert parsed(told) == [Imported("zipimport", 0.1, 0.1), Imported("trio._core", 2.5, 4.5)]
+
+
+def test_one_that_hangs_does_not_hold_up_who_is_asked_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_load, "SILENCE_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        found = http_load.load(port, http_load.post("/", b"{}"), connections=3, seconds=0)
+    assert (found.calls, found.failed) == (0, 3)
