@@ -14,7 +14,7 @@ from domain.model.embedding import EmbeddingCall
 from domain.model.usage import Attempt, AttemptOutcome, total
 from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus
-from entrypoints.grpc.watching import WatchedCall
+from entrypoints.grpc.watching import ASKED, WatchedCall
 
 Tell: TypeAlias = Callable[[str, str, Mapping[str, object]], None]
 """Takes a line: level, message, fields."""
@@ -64,7 +64,7 @@ def fields_of(call: ServerCall, status: CallStatus | None) -> dict[str, object]:
     traceparent = seen.traceparent if isinstance(seen, WatchedCall) else ""
     if traceparent:
         fields["trace_id"] = traceparent.split("-", 2)[1]
-    if isinstance(asked, ChatCall | EmbeddingCall):
+    if isinstance(asked, ASKED):
         _add_attempts(fields, asked, asked.ledger.attempts)
     return fields
 

@@ -6,7 +6,6 @@ from loguru import logger
 from purerpc import RpcFailedError
 
 from domain.model.call import ChatCall
-from domain.model.embedding import EmbeddingCall
 from domain.model.errors import ChatError, DeadlineExceeded, ErrorReason, ServiceFailure
 from entrypoints.grpc.call_line import fields_of, level_of
 from entrypoints.grpc.identity import REQUEST_ID, request_id_in
@@ -16,9 +15,7 @@ from entrypoints.grpc.transport.call import ServerCall
 from entrypoints.grpc.transport.dispatch import CallStatus, Endings
 from entrypoints.grpc.transport.engine import Headers
 from entrypoints.grpc.transport.headers import Rejection, write_metadata
-from entrypoints.grpc.watching import Watching
-
-_CALLS = (ChatCall, EmbeddingCall)
+from entrypoints.grpc.watching import ASKED, Watching
 
 
 def endings(told: Told = BY_LOGURU, watching: Watching | None = None) -> Endings:
@@ -73,7 +70,7 @@ def _stopped(call: ServerCall) -> CallStatus:
 
 def _told(call: ServerCall, error: ChatError) -> CallStatus:
     asked = call.context
-    if not isinstance(asked, _CALLS):
+    if not isinstance(asked, ASKED):
         return status_of(Failure(error=error, request_id=call.request_id))
     attempts = tuple(asked.ledger.attempts)
     return status_of(

@@ -16,8 +16,9 @@ from entrypoints.grpc.transport.dispatch import CallStatus
 from ports.telemetry import CallEnd, CallWatch, Telemetry
 
 TRACEPARENT = "traceparent"
-_ASKED = (ChatCall, EmbeddingCall)
 TRACESTATE = "tracestate"
+ASKED = (ChatCall, EmbeddingCall)
+"""What the context of a call is that asks something of a model."""
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """What is passed on. Source: https://www.w3.org/TR/trace-context/"""
 _UNHEARD = CallStatus(StatusCode.CANCELLED, reason=ErrorReason.CALLER_CANCELLED.name)
@@ -50,7 +51,7 @@ class WatchedCall:
     def asked(self) -> ChatCall | EmbeddingCall | None:
         """What is asked of a model."""
         asked = self._call.context
-        return asked if isinstance(asked, _ASKED) else None
+        return asked if isinstance(asked, ASKED) else None
 
     def stop(self) -> None:
         """End the call, as an operator."""

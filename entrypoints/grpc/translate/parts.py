@@ -21,6 +21,8 @@ from domain.model.errors import FieldViolation
 from entrypoints.grpc.pb import llm_service_pb2 as pb
 from entrypoints.grpc.translate.caching import cache_of, cache_pb
 
+_UNMARKED = (Reasoning, Refusal)
+"""Parts that carry no breakpoint."""
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
 
 
@@ -74,7 +76,7 @@ def _part_of(part: pb.ContentPart, path: str, wrong: list[FieldViolation]) -> Co
     cache_control = _cache_of(part, path, wrong)
     if cache_control is None:
         return found
-    if isinstance(found, Reasoning | Refusal):
+    if isinstance(found, _UNMARKED):
         wrong.append(
             FieldViolation(f"{path}.cache_control", f"a {kind} part cannot carry a breakpoint")
         )
@@ -134,7 +136,7 @@ def message_pb(message: Message) -> pb.ChatMessage:
 def part_pb(part: ContentPart) -> pb.ContentPart:
     """Return `part` for the wire."""
     written = _WRITERS[type(part)](part)
-    if not isinstance(part, Reasoning | Refusal) and part.cache_control is not None:
+    if not isinstance(part, _UNMARKED) and part.cache_control is not None:
         written.cache_control.CopyFrom(cache_pb(part.cache_control))
     return written
 
@@ -143,7 +145,7 @@ def _tool_result_pb(part: ToolResult) -> pb.ContentPart:
     return pb.ContentPart(
         tool_result=pb.ToolResult(
             tool_call_id=part.tool_call_id,
-            content=[part_pb(each) for each in part.content],
+            content=map(part_pb, part.content),
             is_error=part.is_error,
             name=part.name,
         )

@@ -17,7 +17,7 @@ from loguru import logger
 from entrypoints.grpc.transport.budget import Budget
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.client_certificate import ClientCertificate
-from entrypoints.grpc.transport.dispatch import CallStatus, Dispatcher
+from entrypoints.grpc.transport.dispatch import Dispatcher
 from entrypoints.grpc.transport.engine import (
     INTERNAL_ERROR,
     REFUSED_STREAM,
@@ -255,7 +255,15 @@ class Connection:
         try:
             status = self._dispatcher.status(call, served, failure)
             if status is not None:
-                self._finish(call, status)
+                trailers = [*status.trailers, *call.trailing]
+                if call.headers_sent:
+                    self.engine.trailers(call.stream_id, trailers)
+                else:
+                    self.engine.respond(
+                        call.stream_id, call.initial_headers() + trailers, ended=True
+                    )
+                if not call.input_ended:
+                    self.engine.hang_up(call.stream_id)
         except Exception:  # noqa: BLE001 - whoever tells how a call ended may fail, but not harm the other calls
             logger.exception("a call could not be ended: this is a bug")
             self.engine.reset(call.stream_id, INTERNAL_ERROR)
@@ -271,15 +279,6 @@ class Connection:
             call.close()
             if self.writer.idle:
                 self.writer.wake()
-
-    def _finish(self, call: ServerCall, status: CallStatus) -> None:
-        trailers = [*status.trailers, *call.trailing]
-        if call.headers_sent:
-            self.engine.trailers(call.stream_id, trailers)
-        else:
-            self.engine.respond(call.stream_id, call.initial_headers() + trailers, ended=True)
-        if not call.input_ended:
-            self.engine.hang_up(call.stream_id)
 
 
 # The keys decide the argument's type, which the type system cannot follow.
