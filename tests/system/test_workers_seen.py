@@ -144,7 +144,9 @@ def account(folder: Path) -> tuple[int, ...]:
 
 
 def test_workers_are_one_server_for_those_who_look_on(crew: Crew, tmp_path: Path) -> None:
-    assert crew.answer("/readyz", "") == crew.answer("/livez", "") == (200, "ok\n")
+    # The supervisor is there before its workers are.
+    wait_until(lambda: crew.answer("/readyz", "") == (200, "ok\n"), "workers that take calls")
+    assert crew.answer("/livez", "") == (200, "ok\n")
     for path, scope in (("/metrics", "metrics.read"), ("/console/snapshot", "console")):
         assert crew.answer(path, "")[0] == crew.answer(path, "nobody")[0] == 401
         assert crew.answer(path, ANNAS) == (403, f"this needs the scope {scope}\n")
