@@ -34,8 +34,8 @@ class Prices(Protocol):
     def bound_nano_usd(
         self, provider: str, model: str, input_tokens: int, output_tokens: int, /
     ) -> int | None:
-        """Return what a call with so many tokens costs at most, or None if its price is not known.
+        """Return what a call with so many tokens may cost, or None if its price is not known.
 
-        Before the call: what a provider reports of it comes later, and a cache makes it cheaper.
+        Before the call: what a provider reports comes later, and nobody knows whether a cache takes part.
         """
         ...

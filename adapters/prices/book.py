@@ -84,7 +84,7 @@ class PriceBook:
     def bound_nano_usd(
         self, provider: str, model: str, input_tokens: int, output_tokens: int, /
     ) -> int | None:
-        """Return what a call with so many tokens costs at most, or None if its price is not known."""
+        """Return what a call with so many tokens may cost, or None if its price is not known."""
         price = self._price(provider, model)
         return None if price is None else plain_nano_usd(price, input_tokens, output_tokens)
 

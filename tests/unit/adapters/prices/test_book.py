@@ -92,6 +92,14 @@ async def test_names_that_callers_make_up_do_not_fill_the_memory() -> None:
     assert len(book._known) <= MOST_PRICES
 
 
+async def test_what_a_call_may_cost_is_what_its_tokens_cost_without_a_cache() -> None:
+    book = World().book(Pricing(listing=Listing(provider_id="x")))
+    assert book.bound_nano_usd("p", "m", 1_000, 100) is None
+    await book.prepare("p")
+    assert book.bound_nano_usd("p", "m", 1_000, 100) == 1_100_000
+    assert book.bound_nano_usd("p", "unknown", 1_000, 100) is None
+
+
 def test_the_settings_go_before_everything() -> None:
     ours = Price(input=Rate(5 * 10**9), output=Rate(0), version=SETTINGS)
     told = attrs.evolve(USAGE, raw={"cost": 1})

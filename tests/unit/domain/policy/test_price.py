@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.model.usage import Usage
-from domain.policy.price import FREE, Price, Rate, cost_nano_usd
+from domain.policy.price import FREE, Price, Rate, cost_nano_usd, plain_nano_usd
 
 # US dollars per million tokens: 3 in, 15 out, 0.30 read, 3.75 written for 5 minutes, 6 for an hour.
 SONNET = Price(
@@ -110,3 +110,21 @@ def test_a_cache_never_makes_a_call_dearer_than_all_of_it_written_and_never_free
     most = (total * 6_000_000_000 + output * 22_500_000_000) // 1_000_000 + 1
     assert cost is not None
     assert least <= cost <= most
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.sampled_from((SONNET, PLAIN, Price(input=Rate(1), output=None, version="x"))),
+)
+def test_what_a_call_may_cost_is_what_it_costs_without_a_cache(
+    into: int, out: int, price: Price
+) -> None:
+    usage = Usage(input_tokens=into, output_tokens=out)
+    assert plain_nano_usd(price, into, out) == cost_nano_usd(price, usage)
+
+
+def test_what_has_no_price_for_its_output_may_cost_nobody_knows_what() -> None:
+    price = Price(input=Rate(1_000_000), output=None, version="x")
+    assert plain_nano_usd(price, 10, 0) == 10
+    assert plain_nano_usd(price, 10, 1) is None
