@@ -14,7 +14,7 @@ import attrs
 
 from domain.model.errors import LimitExceeded
 from domain.policy.limits import Limit, Need, Shortage, refusal
-from domain.policy.meters import BudgetMeter, Moment, RateMeter, SlotMeter, StartMeter
+from domain.policy.meters import MINUTE_US, BudgetMeter, Moment, RateMeter, SlotMeter, StartMeter
 
 OneMeter: TypeAlias = RateMeter | StartMeter | SlotMeter | BudgetMeter
 
@@ -107,21 +107,21 @@ class Plan:
                 return False
         return True
 
-    def take(self, need: Need, now: Moment) -> None:
-        """Reserve `need`, whether or not it fits."""
+    def take(self, need: Need) -> None:
+        """Reserve `need`, of which every meter has just said that it fits."""
         tokens, nano_usd, calls = need
-        for gate, starts, most in self.starts:
+        for gate, starts, _ in self.starts:
             gate.held += 1
-            starts.take(most, calls, now)
+            starts.debt += calls * MINUTE_US
         for gate, rate, most in self.rates:
             gate.held += 1
-            rate.take(most, min(most, tokens), now)
-        for gate, slots, most in self.slots:
+            rate.reserved += min(most, tokens)
+        for gate, slots, _ in self.slots:
             gate.held += 1
-            slots.take(most, calls, now)
+            slots.reserved += calls
         for gate, budget, most in self.budgets:
             gate.held += 1
-            budget.take(most, min(most, nano_usd), now)
+            budget.reserved += min(most, nano_usd)
 
     def settle(self, need: Need, used: Need, held_us: int, now: Moment) -> None:
         """Put `used` in the place of `need`, which was taken `held_us` microseconds ago."""

@@ -31,7 +31,17 @@ class Moment(NamedTuple):
 
 
 class Meter(Protocol):
-    """What a limit has left. Amounts are whole: calls, tokens or 1e-9 US dollars."""
+    """What a limit has left. Amounts are whole: calls, tokens or 1e-9 US dollars.
+
+    To take is to add to what a meter has, right after `wait_us` said of the same moment that it fits: to
+    `reserved`, or to the `debt` of a `StartMeter`. There is no method for it, which each call would enter for
+    each of its limits.
+
+    Attributes:
+        reserved: By calls that run.
+    """
+
+    reserved: int
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return after how many microseconds `amount` fits: 0 is now, infinity is when others give back."""
@@ -39,10 +49,6 @@ class Meter(Protocol):
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether `amount` cannot fit even once all that is reserved has been given back unused."""
-        ...
-
-    def take(self, most: int, amount: int, now: Moment) -> None:
-        """Reserve `amount`, whether or not it fits."""
         ...
 
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
@@ -72,69 +78,64 @@ class RateMeter:
     What is reserved stays reserved until its call ends; what the call has used drains from then on. The
     bucket is kept as debt: an amount of 1 is `MINUTE_US` of it, and `most` drain each microsecond, so that
     nothing is ever rounded.
+
+    Attributes:
+        debt: As it was when somebody last asked.
+        reserved: By calls that run.
     """
 
-    _debt: int = 0
-    _reserved: int = 0
+    debt: int = 0
+    reserved: int = 0
     _promised: int = 0
     _at_us: int = 0
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return after how many microseconds `amount` fits."""
-        reserved = self._reserved + amount
+        reserved = self.reserved + amount
         if reserved > most:
             return math.inf
         now_us = now.steady_us
         if now_us > self._at_us:
             # As `_drained`, without a call of a function for every call.
             drained = most * (now_us - self._at_us)
-            self._debt = self._debt - drained if self._debt > drained else 0
+            self.debt = self.debt - drained if self.debt > drained else 0
             self._promised = self._promised - drained if self._promised > drained else 0
             self._at_us = now_us
-        debt = self._debt + reserved * MINUTE_US
+        debt = self.debt + reserved * MINUTE_US
         return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether the bucket can never hold `amount`."""
         return amount > most
 
-    def take(self, most: int, amount: int, now: Moment) -> None:
-        """Reserve `amount`."""
-        self._reserved += amount
-        # Mostly it was asked just now whether it fits.
-        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
-        taken = debt + self._reserved * MINUTE_US
-        if taken > self._promised:
-            self._promised = taken
-
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Put `used` in place of `reserved`."""
-        self._debt = self._drained(most, now) + used * MINUTE_US
-        self._reserved -= reserved
+        self.debt = self._drained(most, now) + used * MINUTE_US
+        self.reserved -= reserved
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
         """Return when a refused call may try again: as if what is reserved was used up now."""
-        taken = self._drained(most, now) + self._reserved * MINUTE_US
+        taken = self._drained(most, now) + self.reserved * MINUTE_US
         behind = max(taken, self._promised) + amount * MINUTE_US
         self._promised = min(behind, _LONGEST_PROMISE_MINUTES * most * MINUTE_US)
         return _until(self._promised, most)
 
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether everything has drained."""
-        return self._drained(most, now) == self._reserved == self._promised == 0
+        return self._drained(most, now) == self.reserved == self._promised == 0
 
     def taken(self, most: int, now: Moment) -> int:
         """Return what is reserved, and what has not drained."""
-        return self._reserved - (-self._drained(most, now) // MINUTE_US)
+        return self.reserved - (-self._drained(most, now) // MINUTE_US)
 
     def _drained(self, most: int, now: Moment) -> int:
         now_us = now.steady_us
         if now_us > self._at_us:
             drained = most * (now_us - self._at_us)
-            self._debt = self._debt - drained if self._debt > drained else 0
+            self.debt = self.debt - drained if self.debt > drained else 0
             self._promised = self._promised - drained if self._promised > drained else 0
             self._at_us = now_us
-        return self._debt
+        return self.debt
 
 
 def _until(debt: int, most: int) -> int:
@@ -146,41 +147,34 @@ def _until(debt: int, most: int) -> int:
 class StartMeter(RateMeter):
     """Calls begun: they count from their start, and whatever becomes of them."""
 
-    def take(self, most: int, amount: int, now: Moment) -> None:
-        """Begin a call."""
-        debt = self._debt if now.steady_us == self._at_us else self._drained(most, now)
-        self._debt = debt + amount * MINUTE_US
-        if self._debt > self._promised:
-            self._promised = self._debt
-
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Do nothing: it has begun."""
 
 
 @attrs.define
 class SlotMeter:
-    """Places for calls in flight; how long the last ones were held says when to try again."""
+    """Places for calls in flight; how long the last ones were held says when to try again.
 
-    _held: int = 0
+    Attributes:
+        reserved: How many are taken.
+    """
+
+    reserved: int = 0
     _mean_hold_us: float = 0.0
     _promised: float = 0.0
     _at_us: int = 0
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return 0, or infinity: places come back when others leave."""
-        return 0 if self._held + amount <= most else math.inf
+        return 0 if self.reserved + amount <= most else math.inf
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether there are not even so many places."""
         return amount > most
 
-    def take(self, most: int, amount: int, now: Moment) -> None:
-        """Take places."""
-        self._held += amount
-
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Give the places back; they cannot be used up."""
-        self._held -= reserved
+        self.reserved -= reserved
         if held_us:
             weight = _NEWEST_WEIGHT if self._mean_hold_us else 1.0
             self._mean_hold_us += (held_us - self._mean_hold_us) * weight
@@ -195,11 +189,11 @@ class SlotMeter:
 
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether nobody is there."""
-        return self._held == 0
+        return self.reserved == 0
 
     def taken(self, most: int, now: Moment) -> int:
         """Return how many places are taken."""
-        return self._held
+        return self.reserved
 
 
 @attrs.define
@@ -207,6 +201,9 @@ class BudgetMeter:
     """Money for a period; what is spent comes back when the next one begins.
 
     A clock that is set back, or was ahead for a while, finds the period that it comes back to as it left it.
+
+    Attributes:
+        reserved: By calls that run.
     """
 
     period: Period
@@ -217,7 +214,7 @@ class BudgetMeter:
     # The period before the clock last moved to another one.
     _left_s: int = _NEVER_S
     _left_spent: int = 0
-    _reserved: int = 0
+    reserved: int = 0
 
     def seed(self, spent: int, now: Moment) -> None:
         """Know what was spent in this period before this meter was made."""
@@ -229,7 +226,7 @@ class BudgetMeter:
         if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
             self._turn(now)
         # As `_fits`, which most calls need not be asked.
-        gone = self._spent + self._reserved
+        gone = self._spent + self.reserved
         return 0 if gone + amount <= most and gone < most else math.inf
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
@@ -237,15 +234,11 @@ class BudgetMeter:
         self._turn(now)
         return not self._fits(most, amount, self._spent)
 
-    def take(self, most: int, amount: int, now: Moment) -> None:
-        """Reserve `amount`."""
-        self._reserved += amount
-
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Spend `used`, and give the rest of `reserved` back."""
         if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
             self._turn(now)
-        self._reserved -= reserved
+        self.reserved -= reserved
         self._spent += used
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
@@ -262,12 +255,12 @@ class BudgetMeter:
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether nothing is reserved, and nothing spent in this period."""
         self._turn(now)
-        return self._reserved == 0 and self._spent == 0
+        return self.reserved == 0 and self._spent == 0
 
     def taken(self, most: int, now: Moment) -> int:
         """Return what is spent in this period, and what is reserved."""
         self._turn(now)
-        return self._spent + self._reserved
+        return self._spent + self.reserved
 
     def _fits(self, most: int, amount: int, gone: int) -> bool:
         # Who has nothing left gets nothing, not even what costs nothing as far as one knows.

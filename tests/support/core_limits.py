@@ -7,18 +7,22 @@ import trio
 
 from adapters.storage.limit_gates import first_short
 from adapters.storage.memory_limiter import MemoryLimiter
-from domain.policy.meters import MINUTE_US, Moment, SlotMeter
+from domain.policy.meters import MINUTE_US, Meter, Moment, StartMeter
+
+
+def take(meter: Meter, amount: int) -> None:
+    """Take as a plan does, of what was asked before."""
+    if isinstance(meter, StartMeter):
+        meter.debt += amount * MINUTE_US
+    else:
+        meter.reserved += amount
 
 
 def assert_at_rest(books: MemoryLimiter) -> None:
     """Nothing is held, reserved or waited for."""
     for gate in books._gates.values():
         assert (gate.line, gate.wanted, gate.held) == ([], 0, 0)
-        meter = gate.meter
-        if isinstance(meter, SlotMeter):
-            assert meter._held == 0
-        else:
-            assert meter._reserved == 0
+        assert gate.meter.reserved == 0
     assert books._waiting == 0
 
 

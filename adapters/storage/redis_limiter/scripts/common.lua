@@ -77,7 +77,6 @@ end
 
 function rate.take(s, most, amount)
   s.reserved = s.reserved + amount
-  s.promised = math.max(s.promised, drained(s, most) + s.reserved * MINUTE)
 end
 
 function rate.settle(s, most, reserved, used)

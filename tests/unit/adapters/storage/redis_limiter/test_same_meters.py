@@ -15,6 +15,7 @@ from adapters.storage.redis_limiter.scripts import ANNOUNCE, SEED, SETTLE, TAKE,
 from domain.policy.limits import METERS, Limit, LimitKind
 from domain.policy.meters import Meter, Moment
 from domain.policy.periods import DAY, MONTH
+from tests.support.core_limits import take
 from tests.support.redis import RedisServer
 
 LIMITS = (
@@ -125,7 +126,7 @@ class _Both:
         assert list(got) == self._meant(step, wanted, now)
         if got[0] == b"taken":
             for i, amount in wanted.items():
-                self.meters[i].take(LIMITS[i].most, amount, now)
+                take(self.meters[i], amount)
             self.open.append((self.made, self.now_us, wanted))
 
     def _meant(self, step: Take, wanted: dict[int, int], now: Moment) -> list[bytes | int]:
