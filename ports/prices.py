@@ -1,5 +1,6 @@
 """What models cost."""
 
+from collections.abc import Container
 from typing import Protocol
 
 import attrs
@@ -22,6 +23,11 @@ class Cost:
 
 class Prices(Protocol):
     """Knows what models cost."""
+
+    @property
+    def unprepared(self) -> Container[str]:
+        """The providers for which `prepare` has something to do; each call asks, so cheap."""
+        ...
 
     async def prepare(self, provider: str, /) -> None:
         """Make `cost` able to answer for `provider`; takes time only once."""

@@ -1,7 +1,8 @@
 """All prices: what the settings say goes before what the provider reports, and that before the price list."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
@@ -24,6 +25,8 @@ LOCAL = Price(input=FREE, output=FREE, version="local")
 
 SETTINGS = "settings"
 """The version of the prices that the settings say."""
+
+_UNKNOWN: tuple[float, Price | None] = (-math.inf, None)
 
 Reported: TypeAlias = Callable[[Usage], Cost | None]
 
@@ -52,24 +55,30 @@ class PriceBook:
         overrides: By glob of ``provider/model``; the first that fits counts.
         load: Gives the price list; blocks.
         wall_clock: Seconds since the Unix epoch.
+        unprepared: Who is in the price list, until that is loaded.
     """
 
     pricings: Mapping[str, Pricing]
     overrides: Mapping[str, Price] = attrs.field(factory=dict)
     load: Callable[[], PriceList] = load_snapshot
     wall_clock: Callable[[], float] = time.time
+    unprepared: Container[str] = attrs.field(init=False)
     _list: PriceList | None = None
     _loading: anyio.Lock = attrs.field(factory=anyio.Lock)
     _known: dict[tuple[str, str], tuple[float, Price | None]] = attrs.field(factory=dict)
 
+    @unprepared.default
+    def _listed(self) -> Container[str]:
+        return frozenset(name for name, each in self.pricings.items() if each.listing is not None)
+
     async def prepare(self, provider: str, /) -> None:
         """Load the price list, if `provider` is in it and nobody has."""
-        pricing = self.pricings.get(provider)
-        if self._list is not None or pricing is None or pricing.listing is None:
+        if provider not in self.unprepared:
             return
         async with self._loading:
             if self._list is None:  # pragma: no branch - Python 3.11 hides this way out
                 self._list = await anyio.to_thread.run_sync(self.load)
+                self.unprepared = ()
 
     def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
         """Return what `usage` of a model costs, or None if its price is not known."""
@@ -85,7 +94,9 @@ class PriceBook:
         self, provider: str, model: str, input_tokens: int, output_tokens: int, /
     ) -> int | None:
         """Return what a call with so many tokens may cost, or None if its price is not known."""
-        price = self._price(provider, model)
+        # As `_price` begins, without a call of a function for every call.
+        until_s, known = self._known.get((provider, model), _UNKNOWN)
+        price = known if self.wall_clock() < until_s else self._price(provider, model)
         return None if price is None else plain_nano_usd(price, input_tokens, output_tokens)
 
     def _reported(self, provider: str, usage: Usage) -> Cost | None:
@@ -94,9 +105,9 @@ class PriceBook:
 
     def _price(self, provider: str, model: str) -> Price | None:
         now_s = self.wall_clock()
-        known = self._known.get((provider, model))
-        if known is not None and now_s < known[0]:
-            return known[1]
+        until_s, known = self._known.get((provider, model), _UNKNOWN)
+        if now_s < until_s:
+            return known
         price = self._found(provider, model, now_s)
         if len(self._known) >= MOST_PRICES:
             self._known.clear()

@@ -75,7 +75,8 @@ class Admission:
                     break
             if budget is not None:
                 prices = self.prices
-                await prices.prepare(provider)
+                if provider in prices.unprepared:
+                    await prices.prepare(provider)
                 nano_usd = prices.bound_nano_usd(provider, model, input_tokens, output_tokens)
                 if nano_usd is None and not self.allow_unpriced:
                     raise _unpriced(budget, f"{provider}/{model}")

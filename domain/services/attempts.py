@@ -5,7 +5,7 @@ before control returns; where no upstream was asked there is no attempt. What en
 outcome.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from types import TracebackType
 
@@ -51,7 +51,13 @@ _LEFT_AT_WORK = frozenset(
 
 @attrs.frozen
 class Unpriced:
-    """No price list: no call has a known cost."""
+    """No price list: no call has a known cost.
+
+    Attributes:
+        unprepared: None of them.
+    """
+
+    unprepared: Container[str] = ()
 
     async def prepare(self, provider: str, /) -> None:
         """Do nothing."""

@@ -81,7 +81,8 @@ class _Attempt(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
         of, call = self._of, self._call
         # A call that is over before it began leaves no trace.
         await of.checkpoint()
-        await of.prices.prepare(of.provider)
+        if of.provider in of.prices.unprepared:
+            await of.prices.prepare(of.provider)
         due_s = call.ledger.due_s
         account = Account(
             request_id=call.request_id,

@@ -41,7 +41,8 @@ class SettledEmbedding:
         """Return the vectors, with all attempts of the call; the record is written before this returns."""
         # A call that is over before it began leaves no trace.
         await anyio.lowlevel.checkpoint_if_cancelled()
-        await self.prices.prepare(self.provider)
+        if self.provider in self.prices.unprepared:
+            await self.prices.prepare(self.provider)
         due_s = call.ledger.due_s
         account = Account(
             request_id=call.request_id,

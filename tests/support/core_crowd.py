@@ -37,6 +37,7 @@ from tests.support.core_limits import (
     assert_reasons_to_wait,
 )
 from tests.support.core_model import Step, Upstream, question
+from tests.support.core_prices import EVERYBODY, Everybody
 
 WALL_S = 1_795_374_000.0
 OURS = CallerLimits(
@@ -79,6 +80,8 @@ class Planned:
 @attrs.frozen
 class TokenPrices:
     """A token costs one."""
+
+    unprepared: Everybody = EVERYBODY
 
     async def prepare(self, provider: str, /) -> None:
         """Know it already, after a moment."""

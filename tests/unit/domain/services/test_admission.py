@@ -28,6 +28,7 @@ from domain.services.settle import Settled
 from ports.prices import Cost
 from tests.support.core_cancel import Cut, cancel_at_every_await
 from tests.support.core_model import ANSWER, STARTED, Upstream, ask, drain, question
+from tests.support.core_prices import EVERYBODY, Everybody
 
 BROKEN = ProviderFailure("gone", ErrorReason.PROVIDER_CONNECTION_FAILED)
 
@@ -37,6 +38,7 @@ class PerToken:
     """A price list on which every token costs the same."""
 
     nano_usd: int | None = 1_000
+    unprepared: Everybody = EVERYBODY
 
     async def prepare(self, provider: str, /) -> None:
         pass

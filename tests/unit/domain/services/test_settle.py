@@ -59,6 +59,7 @@ from tests.support.core_model import (
     drain,
     question,
 )
+from tests.support.core_prices import EVERYBODY, Everybody
 
 PARTIAL = Usage(input_tokens=3, output_tokens=1)
 BROKEN = ProviderFailure(
@@ -536,6 +537,7 @@ class OneEach:
     """A price list on which a token costs a billionth of a dollar, for models that it knows."""
 
     known: str = "model"
+    unprepared: Everybody = EVERYBODY
 
     async def prepare(self, provider: str, /) -> None:
         await anyio.lowlevel.checkpoint()
