@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-import orjson
 
+from adapters.storage.writing.rows import COLUMNS, Row
 from adapters.storage.writing.sink import RowRefused, SinkAway
 from domain.model.errors import ErrorReason
 from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageRecord, UsageSource
@@ -84,15 +84,15 @@ class ScriptedSink:
     before: Callable[[], None] = lambda: None
     transactions: list[int] = attrs.field(factory=list)
 
-    def insert(self, rows: Sequence[bytes], /) -> None:
+    def insert(self, rows: Sequence[Row], /) -> None:
         """Write, or not."""
         self.before()
         if self.away:
             raise SinkAway(self.away)
-        decoded = [orjson.loads(row) for row in rows]
+        decoded = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         if any(row["request_id"] in self.refused for row in decoded):
             raise RowRefused
-        self.rows |= {row["record_id"]: row["request_id"] for row in decoded}
+        self.rows |= {str(row["record_id"]): str(row["request_id"]) for row in decoded}
         self.transactions.append(len(rows))
 
     def interrupt(self) -> None:

@@ -8,10 +8,9 @@ docs/adr/0007-account.md).
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import chain
 
 import attrs
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -20,38 +19,30 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from adapters.storage.sql.asking import break_off
 from adapters.storage.sql.database import reason
 from adapters.storage.sql.schema import USAGE_RECORDS
+from adapters.storage.writing.rows import COLUMNS, Row, line_of
 from adapters.storage.writing.sink import RowRefused, SinkAway
 
-_COLUMNS = tuple(USAGE_RECORDS.columns)
-_NAMES = tuple(column.name for column in _COLUMNS)
 _ROWS_A_STATEMENT = 100
 """SQLite takes 32,766 values a statement."""
 
 
-def _into_sqlite(connection: sa.Connection, rows: Sequence[bytes]) -> None:
+def _into_sqlite(connection: sa.Connection, rows: Sequence[Row]) -> None:
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         some = rows[start : start + _ROWS_A_STATEMENT]
-        values: list[Any] = []
-        for row in some:
-            column = orjson.loads(row)
-            values += [
-                orjson.dumps(value).decode() if type(value) is dict else value
-                for value in map(column.get, _NAMES)
-            ]
-        connection.exec_driver_sql(_for_sqlite(len(some)), tuple(values))
+        connection.exec_driver_sql(_for_sqlite(len(some)), tuple(chain.from_iterable(some)))
 
 
 @lru_cache(_ROWS_A_STATEMENT)
 def _for_sqlite(count: int) -> str:
-    row = f"({', '.join('?' * len(_NAMES))})"
+    row = f"({', '.join('?' * len(COLUMNS))})"
     return (
-        f"INSERT INTO {USAGE_RECORDS.name} ({', '.join(_NAMES)})"  # noqa: S608 - names of ours
+        f"INSERT INTO {USAGE_RECORDS.name} ({', '.join(COLUMNS)})"  # noqa: S608 - names of ours
         f" VALUES {', '.join([row] * count)} ON CONFLICT DO NOTHING"
     )
 
 
-def _into_postgresql(connection: sa.Connection, rows: Sequence[bytes]) -> None:
-    text = b"[%b]" % b",".join(rows)
+def _into_postgresql(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    text = b"[%b]" % b",".join(map(line_of, rows))
     connection.execute(_FOR_POSTGRESQL, {"rows": text.decode()})
 
 
@@ -59,18 +50,18 @@ def _for_postgresql() -> sa.Executable:
     rows = sa.cast(sa.bindparam("rows", type_=sa.Text), JSONB)
     each = (
         sa.func.jsonb_to_recordset(rows)
-        .table_valued(*(sa.column(column.name, column.type) for column in _COLUMNS))
+        .table_valued(*(sa.column(column.name, column.type) for column in USAGE_RECORDS.columns))
         .render_derived(with_types=True)
     )
     return (
         postgresql_insert(USAGE_RECORDS)
-        .from_select(list(_NAMES), sa.select(*each.c))
+        .from_select(list(COLUMNS), sa.select(*each.c))
         .on_conflict_do_nothing()
     )
 
 
 _FOR_POSTGRESQL = _for_postgresql()
-_INSERTS: Mapping[str, Callable[[sa.Connection, Sequence[bytes]], None]] = {
+_INSERTS: Mapping[str, Callable[[sa.Connection, Sequence[Row]], None]] = {
     "sqlite": _into_sqlite,
     "postgresql": _into_postgresql,
 }
@@ -84,7 +75,7 @@ class SqlSink:
     _connection: sa.Connection | None = None
     _inserting: bool = False
 
-    def insert(self, rows: Sequence[bytes], /) -> None:
+    def insert(self, rows: Sequence[Row], /) -> None:
         """See `adapters.storage.writing.sink.Sink`."""
         self._inserting = True
         try:

@@ -11,6 +11,7 @@ from enum import Enum
 import attrs
 
 from adapters.storage.writing.bounds import WriterBounds
+from adapters.storage.writing.rows import Row
 from adapters.storage.writing.sink import RowRefused, Sink, SinkAway
 
 
@@ -54,7 +55,7 @@ class Hand:
             return self._bounds.retry_first_s
         return max(0.0, self._retry_at_s - self._clock())
 
-    def insert(self, rows: Sequence[bytes]) -> Answer:
+    def insert(self, rows: Sequence[Row]) -> Answer:
         """Write `rows` if that can be done now; what hangs may still be written later."""
         if self.hangs:
             return Answer.AWAY

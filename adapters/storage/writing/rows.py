@@ -1,16 +1,16 @@
-"""A record as a row: one line of JSON, keyed by column.
+"""A record as a row: its columns' values, in their order.
 
-The same line goes to the journal and, many in one array, to the database, which takes it apart itself: so a
-record is encoded once, and the thread that does it holds up the event loop for microseconds.
+A record is taken apart once, in the writer's thread, which holds up the event loop for microseconds.
+SQLite takes the values as they are; the journal and PostgreSQL take one line of JSON, keyed by column.
 
-Laws: every record can be encoded, whatever a provider or a caller put into it. What no database can hold
+Laws: every record can be a row, whatever a provider or a caller put into it. What no database can hold
 (NUL, half a surrogate pair, a number beyond 64 bits) is replaced by the nearest thing it can.
 """
 
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -18,53 +18,125 @@ from domain.model.errors import ErrorReason
 from domain.model.json_value import Json
 from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageRecord, UsageSource
 
+Row: TypeAlias = tuple[str | int | None, ...]
+"""The values of `COLUMNS`; the last two are JSON, as text."""
+
+COLUMNS = (
+    "record_id",
+    "request_id",
+    "caller",
+    "time_us",
+    "attempt_index",
+    "provider",
+    "model",
+    "credential_alias",
+    "outcome",
+    "error_reason",
+    "upstream_status",
+    "upstream_request_id",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "usage_source",
+    "cost_nano_usd",
+    "price_version",
+    "queued_us",
+    "first_token_us",
+    "total_us",
+    "labels",
+    "raw_usage",
+)
+_CHANCE_BYTES = 10
 _LARGEST = 2**63 - 1
 _NUL = b"\\u0000"
 
 
-def encode(record: UsageRecord) -> bytes:
-    """Return `record` as a row with an identity of its own; it holds no line break."""
-    row = _row(record)
-    try:
-        line = orjson.dumps(row, default=_plain)
-    except TypeError:
-        # Half a surrogate pair, or a whole number beyond 64 bits.
-        return orjson.dumps(_cleaned(row))
-    return orjson.dumps(_cleaned(row)) if _NUL in line else line
+def rows_of(records: Sequence[UsageRecord]) -> Sequence[Row]:
+    """Return `records` as rows, in their order, each with an identity of its own."""
+    # Ordered by time, so that an index grows at its end, and from there on by number; 80 bits of chance.
+    now_ms = time.time_ns() // 1_000_000
+    first = int.from_bytes(os.urandom(_CHANCE_BYTES))
+    return [
+        _row(f"{now_ms:012x}{(first + number) % 2 ** (8 * _CHANCE_BYTES):020x}", record)
+        for number, record in enumerate(records)
+    ]
 
 
-def _row(record: UsageRecord) -> dict[str, Any]:
+def _row(record_id: str, record: UsageRecord) -> Row:
     attempt = record.attempt
     usage = attempt.usage
-    return {
-        "record_id": _new_id(),
-        "request_id": record.request_id,
-        "caller": record.caller,
-        "time_us": round(record.time_s * 1e6),
-        "attempt_index": attempt.index,
-        "provider": attempt.provider,
-        "model": attempt.model,
-        "credential_alias": attempt.credential_alias,
-        "outcome": attempt.outcome.value,
-        "error_reason": None if attempt.error_reason is None else attempt.error_reason.name,
-        "upstream_status": attempt.upstream_status,
-        "upstream_request_id": attempt.upstream_request_id,
-        "input_tokens": _count(usage.input_tokens),
-        "output_tokens": _count(usage.output_tokens),
-        "cache_read_tokens": _count(usage.cache_read_tokens),
-        "cache_write_tokens": _count(usage.cache_write_tokens),
-        "cache_write_5m_tokens": _count(usage.cache_write_5m_tokens),
-        "cache_write_1h_tokens": _count(usage.cache_write_1h_tokens),
-        "reasoning_tokens": _count(usage.reasoning_tokens),
-        "usage_source": None if usage.source is None else usage.source.value,
-        "cost_nano_usd": _count(usage.cost_nano_usd),
-        "price_version": usage.price_version,
-        "queued_us": round(attempt.queued_s * 1e6),
-        "first_token_us": _microseconds(attempt.first_token_s),
-        "total_us": round(attempt.total_s * 1e6),
-        "labels": record.labels,
-        "raw_usage": usage.raw,
-    }
+    texts: Sequence[str] = (
+        record.request_id,
+        record.caller,
+        attempt.provider,
+        attempt.model,
+        attempt.credential_alias,
+        attempt.upstream_request_id,
+        usage.price_version,
+    )
+    together = "".join(texts)
+    if not together.isascii() or "\0" in together:
+        texts = [_text(each) for each in texts]
+    counts: Sequence[int | None] = (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        usage.cost_nano_usd,
+    )
+    for count in counts:
+        if count is not None and not -_LARGEST <= count <= _LARGEST:
+            counts = [None if each is None else _whole(each) for each in counts]
+            break
+    request_id, caller, provider, model, alias, upstream_request_id, price_version = texts
+    *tokens, cost = counts
+    reason, source, first_token_s = attempt.error_reason, usage.source, attempt.first_token_s
+    return (
+        record_id,
+        request_id,
+        caller,
+        round(record.time_s * 1e6),
+        attempt.index,
+        provider,
+        model,
+        alias,
+        attempt.outcome.value,
+        None if reason is None else reason.name,
+        attempt.upstream_status,
+        upstream_request_id,
+        *tokens,
+        None if source is None else source.value,
+        cost,
+        price_version,
+        round(attempt.queued_s * 1e6),
+        None if first_token_s is None else round(first_token_s * 1e6),
+        round(attempt.total_s * 1e6),
+        _json(record.labels) if record.labels else "{}",
+        None if usage.raw is None else _json(usage.raw),
+    )
+
+
+def line_of(row: Row) -> bytes:
+    """Return `row` as JSON; it holds no line break."""
+    *plain, labels, raw = row
+    # Both are JSON already.
+    both = [None if each is None else orjson.Fragment(str(each)) for each in (labels, raw)]
+    return orjson.dumps(dict(zip(COLUMNS, (*plain, *both), strict=True)))
+
+
+def row_in(line: bytes) -> Row:
+    """Return the row that `line` holds; a column that was not there yet is NULL."""
+    found = orjson.loads(line)
+    *plain, labels, raw = map(found.get, COLUMNS)
+    both = (None if each is None else orjson.dumps(each).decode() for each in (labels, raw))
+    return (*plain, *both)
 
 
 def decode(row: Mapping[Any, Any]) -> UsageRecord:
@@ -106,22 +178,17 @@ def decode(row: Mapping[Any, Any]) -> UsageRecord:
     )
 
 
-def _new_id() -> str:
-    # Ordered by time, so that an index grows at its end; 80 bits of chance.
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
-
-
-def _count(value: int | None) -> int | None:
-    # Numbers that JSON can hold, and a database's column cannot.
-    return None if value is None else max(-_LARGEST, min(value, _LARGEST))
-
-
-def _microseconds(duration_s: float | None) -> int | None:
-    return None if duration_s is None else round(duration_s * 1e6)
-
-
 def _seconds(duration_us: int | None) -> float | None:
     return None if duration_us is None else duration_us / 1e6
+
+
+def _json(value: Json) -> str:
+    try:
+        text = orjson.dumps(value, default=_plain)
+    except TypeError:
+        # Half a surrogate pair, or a whole number beyond 64 bits.
+        return orjson.dumps(_cleaned(value)).decode()
+    return (orjson.dumps(_cleaned(value)) if _NUL in text else text).decode()
 
 
 def _plain(value: object) -> object:
@@ -132,13 +199,21 @@ def _plain(value: object) -> object:
     raise TypeError
 
 
+def _text(value: str) -> str:
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _whole(value: int) -> int:
+    return max(-_LARGEST, min(value, _LARGEST))
+
+
 def _cleaned(value: Json) -> Json:
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return _text(value)
     if isinstance(value, bool | float) or value is None:
         return value
     if isinstance(value, int):
-        return max(-_LARGEST, min(value, _LARGEST))
+        return _whole(value)
     if isinstance(value, Mapping):
-        return {str(_cleaned(key)): _cleaned(each) for key, each in value.items()}
+        return {_text(key): _cleaned(each) for key, each in value.items()}
     return [_cleaned(each) for each in value]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from adapters.storage.writing.rows import Row
+
 
 class SinkAway(Exception):
     """Nothing can be written now; the message says why, in one line, and holds no secret."""
@@ -15,7 +17,7 @@ class RowRefused(Exception):
 class Sink(Protocol):
     """A database that takes rows; used by one thread at a time."""
 
-    def insert(self, rows: Sequence[bytes], /) -> None:
+    def insert(self, rows: Sequence[Row], /) -> None:
         """Write all `rows` in one transaction; a row that is there already is left as it is.
 
         Raises:

@@ -1,6 +1,6 @@
 """The one writer: gathers records and keeps them, in the database or else in the journal.
 
-`run` is a thread, which owns the order of things: it takes what waits, encodes it and decides where it
+`run` is a thread, which owns the order of things: it takes what waits, takes it apart and decides where it
 goes. `put` and `ready` are the event loop's, and cost it next to nothing.
 
 Laws: a record stays in memory until a transaction is committed or the journal has it. What went both ways
@@ -18,7 +18,7 @@ import attrs
 from adapters.storage.writing.bounds import WriterBounds, WriterStats
 from adapters.storage.writing.hand import Answer, Hand
 from adapters.storage.writing.journal import Journal, JournalFull
-from adapters.storage.writing.rows import encode
+from adapters.storage.writing.rows import Row, line_of, row_in, rows_of
 from domain.model.errors import ErrorReason, ServiceFailure
 from domain.model.usage import UsageRecord
 
@@ -27,6 +27,7 @@ Kept = Callable[[], None]
 
 _RETRY_AFTER_S = 1.0
 _LOOK_AGAIN_S = 0.1
+_ROWS_MEASURED = 8
 _ROW_BYTES = 1024
 """What a row is taken to be as long as none was seen."""
 
@@ -52,7 +53,7 @@ class Writer:
     _tell: Callable[[str], None]
     _clock: Callable[[], float] = time.monotonic
     _waiting: deque[tuple[UsageRecord, Kept | None]] = attrs.field(factory=deque)
-    _unsafe: Sequence[bytes] = ()
+    _unsafe: Sequence[Row] = ()
     _unsafe_kept: Sequence[Kept] = ()
     _wake: threading.Event = attrs.field(factory=threading.Event)
     _asleep: bool = False
@@ -129,8 +130,9 @@ class Writer:
         elif self._due():
             taken = [self._waiting.popleft() for _ in range(self._batch())]
             self._since_s = self._clock() if self._waiting else None
-            rows = [encode(record) for record, _ in taken]
-            self._make_room(sum(map(len, rows)) // len(rows))
+            rows = rows_of([record for record, _ in taken])
+            some = [len(line_of(row)) for row in rows[:: 1 + len(rows) // _ROWS_MEASURED]]
+            self._make_room(sum(some) // len(some))
             self._keep(rows, [kept for _, kept in taken if kept is not None])
         if not self._journal.empty:
             self._replay()
@@ -149,7 +151,7 @@ class Writer:
     def _batch(self) -> int:
         return min(len(self._waiting), self._bounds.batch_records)
 
-    def _keep(self, rows: Sequence[bytes], kept: Sequence[Kept]) -> None:
+    def _keep(self, rows: Sequence[Row], kept: Sequence[Kept]) -> None:
         left = self._insert(rows)
         if left and not self._journal_takes(left):
             self._unsafe, self._unsafe_kept = left, kept
@@ -159,7 +161,7 @@ class Writer:
         if kept:
             self._release(kept)
 
-    def _insert(self, rows: Sequence[bytes]) -> Sequence[bytes]:
+    def _insert(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Write `rows` to the database; return those that it did not take."""
         answer = self._hand.insert(rows)
         if answer is Answer.WRITTEN:
@@ -175,9 +177,9 @@ class Writer:
         half = len(rows) // 2
         return [*self._insert(rows[:half]), *self._insert(rows[half:])]
 
-    def _journal_takes(self, rows: Sequence[bytes]) -> bool:
+    def _journal_takes(self, rows: Sequence[Row]) -> bool:
         try:
-            self._journal.append(rows)
+            self._journal.append([line_of(row) for row in rows])
             self._settle_journal(self._journal)
         except JournalFull:
             self._block("the journal is full")
@@ -191,8 +193,8 @@ class Writer:
     def _replay(self) -> None:
         if self._hand.wait_s() > 0:
             return
-        rows, end = self._journal.read(self._bounds.batch_records)
-        left = self._insert(rows) if rows else ()
+        lines, end = self._journal.read(self._bounds.batch_records)
+        left = self._insert([row_in(line) for line in lines]) if lines else ()
         if not left:
             self._journal.advance(end)
 
@@ -207,7 +209,7 @@ class Writer:
         self._blocked = False
 
     def _make_room(self, row_bytes: int) -> None:
-        # What waits is not encoded yet: it is taken to be as long as the last ones were.
+        # What waits is not taken apart yet: it is taken to be as long as some of the last ones were.
         self._room = min(
             self._bounds.backlog_records, self._bounds.backlog_bytes // max(row_bytes, 1)
         )
@@ -244,7 +246,7 @@ class Writer:
         return not (self._waiting or self._unsafe) and (self._journal.empty or self._hand.away)
 
     def _give_up(self) -> None:
-        left = [*self._unsafe, *(encode(record) for record, _ in self._waiting)]
+        left = [*self._unsafe, *rows_of([record for record, _ in self._waiting])]
         if left and not self._journal_takes(left):
             self._lost += len(left)
             self._tell(f"{len(left)} usage records could not be kept anywhere, and are lost")

@@ -11,7 +11,7 @@ import trio.testing
 from adapters.storage.sql.database import DatabaseUnusable
 from adapters.storage.sql.spending import SqlSpending
 from adapters.storage.writing.journal import open_journal
-from adapters.storage.writing.rows import encode
+from adapters.storage.writing.rows import line_of, rows_of
 from domain.model.call import ChatCall
 from domain.model.caller import Caller, CallerLimits
 from domain.model.chat import ChatRequest, Message, Role, Text
@@ -122,6 +122,6 @@ async def test_a_journal_that_was_left_behind_is_spent_from_the_first_question_o
     settings = structure({"account": {"database": f"sqlite:///{tmp_path}/usage.db"}}).account
     spent = record(caller="alice", usage=Usage(cost_nano_usd=7))
     with open_journal(tmp_path / "usage.db.journal", 2**20) as journal:
-        journal.append([encode(spent) for _ in range(1_000)])
+        journal.append([line_of(row) for row in rows_of([spent] * 1_000)])
     async with open_account(settings, {}, lambda _: None) as account:
         assert await account.spending.spent_nano_usd("alice", 0.0) == 1_000 * 7

@@ -18,7 +18,7 @@ from adapters.storage.sql.insert import SqlSink
 from adapters.storage.sql.schema import METADATA
 from adapters.storage.sql.upgrade import MIGRATIONS, versions
 from adapters.storage.sql.usage_query import PAGE, SqlUsageQuery
-from adapters.storage.writing.rows import encode
+from adapters.storage.writing.rows import COLUMNS, rows_of
 from adapters.storage.writing.sink import RowRefused
 from domain.model.usage import AttemptOutcome, Usage
 from ports.usage_query import Dimension, LabelKey, UsageFilter, UsageQuery, UsageSummary
@@ -86,7 +86,7 @@ async def test_a_record_comes_back_as_it_was(url: str, tmp_path: Path) -> None:
 
 
 async def test_a_row_that_is_written_twice_is_there_once(url: str) -> None:
-    rows = [encode(record(str(number))) for number in range(250)]
+    rows = rows_of([record(str(number)) for number in range(250)])
     async with open_database(url) as database:
         sink = SqlSink(database.engine)
         sink.insert(rows)
@@ -99,10 +99,13 @@ async def test_a_row_that_is_written_twice_is_there_once(url: str) -> None:
 async def test_a_row_that_no_table_takes_is_refused_with_all_of_its_batch(url: str) -> None:
     async with open_database(url) as database:
         sink = SqlSink(database.engine)
-        bad = encode(record()).replace(b'"caller":"anonymous"', b'"caller":null')
+        good, other = rows_of([record(), record()])
+        bad = tuple(
+            None if each == "caller" else value for each, value in zip(COLUMNS, other, strict=True)
+        )
         with pytest.raises(RowRefused):
-            sink.insert([encode(record()), bad])
-        sink.insert([encode(record())])
+            sink.insert([good, bad])
+        sink.insert([good])
         sink.close()
         (total,) = await SqlUsageQuery(database).summary(UsageFilter())
     assert total.attempts == 1
