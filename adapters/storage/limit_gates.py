@@ -98,7 +98,8 @@ class Plan:
             if gate.line or rate.wait_us(most, min(most, tokens), now):
                 return False
         for gate, slots, most in self.slots:
-            if gate.line or slots.wait_us(most, calls, now):
+            # As its `wait_us`, which is no more than this.
+            if gate.line or slots.reserved + calls > most:
                 return False
         for gate, budget, most in self.budgets:
             if not gate.seeded or gate.line:

@@ -1,16 +1,14 @@
 """Which limits a call is under, and what it needs of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import attrs
 
 from domain.model.caller import Caller
-from domain.model.chat import ChatRequest
 from domain.model.model_info import ModelInfo
 from domain.model.usage import Attempt
 from domain.policy.limits import Limit, LimitKind, Need, limits_of
-from domain.policy.token_estimate import input_tokens
 
 UNKNOWN_OUTPUT_TOKENS = 4_096
 """How long the answer of a model may be whose bound nobody knows."""
@@ -69,28 +67,16 @@ def uncounted(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     )
 
 
-def bound(
-    request: ChatRequest,
-    info: Callable[[str], ModelInfo | None],
-    assumed_output_tokens: int | None,
-) -> tuple[int, int]:
-    """Return the most tokens that `request` may use, as far as that is known: input and output.
+def unbounded_output_tokens(info: ModelInfo | None, assumed_output_tokens: int | None) -> int:
+    """Return how long an answer is taken to be that its request does not bound.
 
     Args:
-        request: What is asked.
-        info: Tells what is known of a model; asked only where that counts.
-        assumed_output_tokens: How long an answer is taken to be that the request does not bound, where
-            its model can make it so long; ``None``: as long as the model can make it.
+        info: What is known of the model.
+        assumed_output_tokens: So long, where the model can make it so long; ``None``: as long as the model
+            can make it.
     """
-    output = request.max_tokens
-    if output is None:
-        longest = _longest(info(request.model))
-        output = min(filter(None, (assumed_output_tokens, longest)), default=UNKNOWN_OUTPUT_TOKENS)
-    return input_tokens(request), output
-
-
-def _longest(info: ModelInfo | None) -> int | None:
-    return None if info is None else info.max_output_tokens
+    longest = None if info is None else info.max_output_tokens
+    return min(filter(None, (assumed_output_tokens, longest)), default=UNKNOWN_OUTPUT_TOKENS)
 
 
 def used(attempts: Sequence[Attempt]) -> Need:

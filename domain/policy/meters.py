@@ -110,7 +110,14 @@ class RateMeter:
 
     def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
         """Put `used` in place of `reserved`."""
-        self.debt = self._drained(most, now) + used * MINUTE_US
+        debt, now_us = self.debt, now.steady_us
+        if now_us > self._at_us:
+            # As `_drained` again.
+            drained = most * (now_us - self._at_us)
+            debt = debt - drained if debt > drained else 0
+            self._promised = self._promised - drained if self._promised > drained else 0
+            self._at_us = now_us
+        self.debt = debt + used * MINUTE_US
         self.reserved -= reserved
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:

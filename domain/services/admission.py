@@ -15,8 +15,9 @@ from domain.model.call import ChatCall, Ledger
 from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
-from domain.policy.admission import LimitTable, bound, uncounted, used
+from domain.policy.admission import LimitTable, unbounded_output_tokens, uncounted, used
 from domain.policy.limits import BUDGETS, Limit, Need, Reservation
+from domain.policy.token_estimate import input_tokens
 from ports.chat_model import ChatModel
 from ports.limiter import Hold, Limiter
 from ports.prices import Prices
@@ -34,7 +35,7 @@ class Admission:
         limiter: Keeps the books; whoever opened it closes it.
         prices: What budgets are kept by.
         max_queue_s: Longest wait for a limit where the call does not say.
-        assumed_output_tokens: See `domain.policy.admission.bound`.
+        assumed_output_tokens: See `domain.policy.admission.unbounded_output_tokens`.
         allow_unpriced: Whether a caller with a budget may call a model without a known price.
     """
 
@@ -143,9 +144,12 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
     async def __aenter__(self) -> AsyncIterator[ChatEvent]:
         of, call = self._of, self._call
         request, ledger, admission, provider = call.request, call.ledger, of.admission, of.provider
-        most = bound(request, provider.info, admission.assumed_output_tokens)
+        model, output = request.model, request.max_tokens
+        if output is None:
+            output = unbounded_output_tokens(provider.info(model), admission.assumed_output_tokens)
+        wanted = (provider.name, model, (input_tokens(request), output))
         self._hold = await admission.let_in(
-            self._limits, (provider.name, request.model, most), ledger, request.timeouts.max_queue_s
+            self._limits, wanted, ledger, request.timeouts.max_queue_s
         )
         self._before = len(ledger.attempts)
         opened = False

@@ -18,10 +18,14 @@ from domain.model.chat import (
 from domain.model.errors import ErrorReason
 from domain.model.model_info import ModelInfo
 from domain.model.tools import Tool
-from domain.policy.admission import MOST_FOUND, UNKNOWN_OUTPUT_TOKENS, LimitTable, bound
+from domain.policy.admission import (
+    MOST_FOUND,
+    UNKNOWN_OUTPUT_TOKENS,
+    LimitTable,
+    unbounded_output_tokens,
+)
 from domain.policy.limits import Limit, LimitKind, Need, Shortage, amount, limits_of, refusal
 from domain.policy.token_estimate import PER_MEDIA, PER_PIECE, input_tokens, text_tokens
-from tests.support.core_model import question
 
 ALL = CallerLimits(
     requests_per_minute=1,
@@ -75,22 +79,20 @@ def info(most: int | None) -> ModelInfo:
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "assumed", "expected"),
+    ("known", "assumed", "expected"),
     [
-        (7, info(100), 50, 7),
-        (None, info(100), 50, 50),
-        (None, info(100), 4_096, 100),
-        (None, None, 50, 50),
-        (None, info(100), None, 100),
-        (None, info(None), None, UNKNOWN_OUTPUT_TOKENS),
-        (None, None, None, UNKNOWN_OUTPUT_TOKENS),
+        (info(100), 50, 50),
+        (info(100), 4_096, 100),
+        (None, 50, 50),
+        (info(100), None, 100),
+        (info(None), None, UNKNOWN_OUTPUT_TOKENS),
+        (None, None, UNKNOWN_OUTPUT_TOKENS),
     ],
 )
 def test_an_answer_is_taken_to_be_as_long_as_it_may_be(
-    asked: int | None, known: ModelInfo | None, assumed: int | None, expected: int
+    known: ModelInfo | None, assumed: int | None, expected: int
 ) -> None:
-    request = ChatRequest(model="m", messages=question().messages, max_tokens=asked)
-    assert bound(request, lambda _: known, assumed) == (input_tokens(request), expected)
+    assert unbounded_output_tokens(known, assumed) == expected
 
 
 def test_tokens_are_estimated_by_the_stated_rule() -> None:
