@@ -7,33 +7,25 @@ moves on to another, so that it is never behind a call that came later.
 import math
 from bisect import insort
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import anyio
 import attrs
 
 from domain.model.errors import LimitExceeded
 from domain.policy.limits import Limit, Need, Shortage, refusal
-from domain.policy.meters import MINUTE_US, BudgetMeter, Moment, RateMeter, SlotMeter, StartMeter
-
-OneMeter: TypeAlias = RateMeter | StartMeter | SlotMeter | BudgetMeter
+from domain.policy.metering import Metering, OneMeter
+from domain.policy.meters import Moment
 
 
 @attrs.define(eq=False)
 class Gate:
-    """One limit's meter, and who waits for it, by number.
-
-    Attributes:
-        part: Which part of a need counts here; see `domain.policy.limits.PARTS`.
-    """
+    """One limit's meter, and who waits for it, by number."""
 
     meter: OneMeter
-    part: int
     line: list["Waiter"] = attrs.field(factory=list)
     # By those in the line.
     wanted: int = 0
-    # Calls that have taken of it and are not settled.
-    held: int = 0
     most: int = 0
     # Whether what was spent before is known; looked up under the lock.
     seeded: bool = True
@@ -51,94 +43,19 @@ class Gate:
         self.wanted -= waiter.stands.amount
 
 
-Sized: TypeAlias = tuple[Gate, int]
-"""A gate, and the size that its limit has for a call."""
-
-
 @attrs.define(eq=False)
 class Plan:
     """The gates of a call's limits.
 
-    Each kind of meter has a row of its own: Python remembers at each call site which function it met there,
-    and a site that meets four pays for all of them twice.
-
     Attributes:
         gates: All of them, in the order of the limits.
-        starts: Each gate with its meter and the size of its limit; so are the following.
+        meters: Theirs.
+        calls: That have taken something, or wait to: as long as there are any, no gate may be forgotten.
     """
 
-    gates: Sequence[Sized]
-    starts: list[tuple[Gate, StartMeter, int]] = attrs.field(factory=list)
-    rates: list[tuple[Gate, RateMeter, int]] = attrs.field(factory=list)
-    slots: list[tuple[Gate, SlotMeter, int]] = attrs.field(factory=list)
-    budgets: list[tuple[Gate, BudgetMeter, int]] = attrs.field(factory=list)
-
-    def __attrs_post_init__(self) -> None:
-        for gate, most in self.gates:
-            meter = gate.meter
-            if isinstance(meter, StartMeter):
-                self.starts.append((gate, meter, most))
-            elif isinstance(meter, RateMeter):
-                self.rates.append((gate, meter, most))
-            elif isinstance(meter, SlotMeter):
-                self.slots.append((gate, meter, most))
-            else:
-                self.budgets.append((gate, meter, most))
-
-    def fits(self, need: Need, now: Moment) -> bool:
-        """Return whether `need` may plainly be taken: it fits, and nobody waits.
-
-        What a call reserves of a limit is never more than it can ever hold.
-        """
-        tokens, nano_usd, calls = need
-        for gate, starts, most in self.starts:
-            if gate.line or starts.wait_us(most, calls, now):
-                return False
-        for gate, rate, most in self.rates:
-            if gate.line or rate.wait_us(most, min(most, tokens), now):
-                return False
-        for gate, slots, most in self.slots:
-            # As its `wait_us`, which is no more than this.
-            if gate.line or slots.reserved + calls > most:
-                return False
-        for gate, budget, most in self.budgets:
-            if not gate.seeded or gate.line:
-                return False
-            if budget.wait_us(most, min(most, nano_usd), now):
-                return False
-        return True
-
-    def take(self, need: Need) -> None:
-        """Reserve `need`, of which every meter has just said that it fits."""
-        tokens, nano_usd, calls = need
-        for gate, starts, _ in self.starts:
-            gate.held += 1
-            starts.debt += calls * MINUTE_US
-        for gate, rate, most in self.rates:
-            gate.held += 1
-            rate.reserved += min(most, tokens)
-        for gate, slots, _ in self.slots:
-            gate.held += 1
-            slots.reserved += calls
-        for gate, budget, most in self.budgets:
-            gate.held += 1
-            budget.reserved += min(most, nano_usd)
-
-    def settle(self, need: Need, used: Need, held_us: int, now: Moment) -> None:
-        """Put `used` in the place of `need`, which was taken `held_us` microseconds ago."""
-        tokens, nano_usd, calls = need
-        for gate, _, _ in self.starts:
-            # They have begun.
-            gate.held -= 1
-        for gate, rate, most in self.rates:
-            gate.held -= 1
-            rate.settle(most, min(most, tokens), used.tokens, held_us, now)
-        for gate, slots, most in self.slots:
-            gate.held -= 1
-            slots.settle(most, calls, used.calls, held_us, now)
-        for gate, budget, most in self.budgets:
-            gate.held -= 1
-            budget.settle(most, min(most, nano_usd), used.nano_usd, held_us, now)
+    gates: Sequence[Gate]
+    meters: Metering
+    calls: int = 0
 
 
 @attrs.define(eq=False)

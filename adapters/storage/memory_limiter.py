@@ -29,13 +29,10 @@ from adapters.storage.limit_gates import (
     refused,
     worth_waiting,
 )
+from adapters.storage.limit_plans import Plans
 from domain.policy.limits import (
-    BUDGETS,
-    METERS,
     NOTHING,
-    PARTS,
     Limit,
-    LimitKind,
     LimitUse,
     Need,
     Reservation,
@@ -43,12 +40,6 @@ from domain.policy.limits import (
 )
 from domain.policy.meters import BudgetMeter, Moment
 from ports.spending import Spending
-
-MOST_GATES = 10_000
-"""More limits than this are looked through for those that nobody uses any more."""
-
-MOST_PLANS = 4_096
-"""Sequences of limits whose gates are remembered."""
 
 LONGEST_WAIT_S = 86_400.0
 
@@ -77,9 +68,7 @@ class MemoryLimiter:
     max_waiting: int = 1_000
     wall_clock: Callable[[], float] = time.time
     steady_clock: Callable[[], float] = anyio.current_time
-    _gates: dict[tuple[str, LimitKind], Gate] = attrs.field(factory=dict)
-    # The gates of limits, by the identity of the sequence, which is kept beside them.
-    _plans: dict[int, tuple[Sequence[Limit], Plan]] = attrs.field(factory=dict)
+    _plans: Plans = attrs.field(factory=Plans)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
     _waiting: int = 0
 
@@ -92,20 +81,32 @@ class MemoryLimiter:
     def at_once(self, limits: Sequence[Limit], need: Need, /) -> Held | None:
         """Take what `need` is of all `limits`; or nothing, if one has to wait for that."""
         # This is the whole way of a call that need not wait: it makes nothing that only waiting needs.
-        known = self._plans.get(id(limits))
+        known = self._plans.known.get(id(limits))
         now = tuple.__new__(Moment, (int(self.steady_clock() * 1e6), self.wall_clock()))
-        plan = known[1] if known is not None and known[0] is limits else self._plan_of(limits)
-        if not plan.fits(need, now):
+        plan = known[1] if known is not None and known[0] is limits else self._plans.of(limits, now)
+        for gate in plan.gates:
+            if gate.line or not gate.seeded:
+                return None
+        if not plan.meters.fits(need, now):
             return None
-        plan.take(need)
-        return Held(plan, need, now.steady_us, self)
+        return self._taken(plan, need, now)
 
     async def take(self, limits: Sequence[Limit], reservation: Reservation, wait_s: float) -> Held:
         """Take all that `reservation` needs of `limits`, or raise."""
-        plan, need = self._plan_of(limits), reservation.need
+        plan = self._plans.of(limits, self._now())
+        plan.calls += 1
+        try:
+            return await self._in_turn(plan, limits, reservation, wait_s)
+        finally:
+            plan.calls -= 1
+
+    async def _in_turn(
+        self, plan: Plan, limits: Sequence[Limit], reservation: Reservation, wait_s: float
+    ) -> Held:
+        need = reservation.need
         claims = [
             Claim(gate, limit, amount(limit, need))
-            for (gate, _), limit in zip(plan.gates, limits, strict=True)
+            for gate, limit in zip(plan.gates, limits, strict=True)
         ]
         for claim in claims:
             if not claim.gate.seeded:
@@ -200,14 +201,16 @@ class MemoryLimiter:
         """Put `used` in place of what is `held`, and let in whom that makes room for."""
         now = tuple.__new__(Moment, (int(self.steady_clock() * 1e6), self.wall_clock()))
         plan = held.plan
-        plan.settle(held.need, used, now.steady_us - held.since_us, now)
+        plan.calls -= 1
+        plan.meters.settle(held.need, used, now.steady_us - held.since_us, now)
         if self._waiting:
             # Not before all of it is back.
-            for gate, _ in plan.gates:
+            for gate in plan.gates:
                 self._serve(gate)
 
     def _taken(self, plan: Plan, need: Need, now: Moment) -> Held:
-        plan.take(need)
+        plan.calls += 1
+        plan.meters.take(need, now)
         return Held(plan, need, now.steady_us, self)
 
     # --- the books ----------------------------------------------------------------------------------------
@@ -215,29 +218,6 @@ class MemoryLimiter:
     def _now(self) -> Moment:
         # What each call asks does this itself, as its class does it: two calls of functions fewer.
         return Moment(int(self.steady_clock() * 1e6), self.wall_clock())
-
-    def _plan_of(self, limits: Sequence[Limit]) -> Plan:
-        # The same caller and model come with the same sequence again and again.
-        known = self._plans.get(id(limits))
-        if known is not None and known[0] is limits:
-            return known[1]
-        plan = Plan([(self._gate(limit), limit.most) for limit in limits])
-        if len(self._plans) >= MOST_PLANS:
-            self._plans.clear()
-        self._plans[id(limits)] = (limits, plan)
-        return plan
-
-    def _gate(self, limit: Limit) -> Gate:
-        key = (limit.subject, limit.kind)
-        gate = self._gates.get(key)
-        if gate is None:
-            if len(self._gates) >= MOST_GATES:
-                self._forget()
-            kind = limit.kind
-            gate = Gate(METERS[kind](), PARTS[kind], seeded=kind not in BUDGETS)
-            self._gates[key] = gate
-        gate.most = limit.most
-        return gate
 
     async def _seed(self, claim: Claim) -> None:
         """Find out what was spent before; who comes in the meantime waits for it."""
@@ -254,18 +234,11 @@ class MemoryLimiter:
     def in_use(self) -> Iterator[LimitUse]:
         """Give every limit of which something is taken, or for which somebody waits."""
         now = self._now()
-        for (subject, kind), gate in tuple(self._gates.items()):
+        for (subject, kind), gate in tuple(self._plans.gates.items()):
             taken = gate.meter.taken(gate.most, now)
             if taken or gate.line:
                 limit = Limit(subject, kind, gate.most)
                 yield LimitUse(limit=limit, taken=taken, waiting=len(gate.line))
-
-    def _forget(self) -> None:
-        now = self._now()
-        self._plans.clear()
-        for key, gate in tuple(self._gates.items()):
-            if not (gate.line or gate.held) and gate.meter.at_rest(gate.most, now):
-                del self._gates[key]
 
 
 @attrs.define(eq=False)

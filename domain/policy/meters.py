@@ -1,4 +1,6 @@
-"""What a limit has left: three meters with memory and no clock of their own.
+"""What a limit has left: meters with memory and no clock of their own.
+
+They say how things stand; what a call takes and uses is entered by `metering`.
 
 Laws: what is given back is exactly what was taken, in whole numbers; a meter in which nothing is reserved and
 from which time has drained everything is as new. A limit's size is told with each question, because it may
@@ -14,7 +16,8 @@ from domain.policy.periods import Period
 
 MINUTE_US = 60_000_000
 _LONGEST_PROMISE_MINUTES = 60
-_NEWEST_WEIGHT = 0.125
+NEWEST_WEIGHT = 0.125
+"""How much the latest call says of how long calls hold their place."""
 _NEVER_S = -(10**12)
 
 
@@ -33,10 +36,6 @@ class Moment(NamedTuple):
 class Meter(Protocol):
     """What a limit has left. Amounts are whole: calls, tokens or 1e-9 US dollars.
 
-    To take is to add to what a meter has, right after `wait_us` said of the same moment that it fits: to
-    `reserved`, or to the `debt` of a `StartMeter`. There is no method for it, which each call would enter for
-    each of its limits.
-
     Attributes:
         reserved: By calls that run.
     """
@@ -49,10 +48,6 @@ class Meter(Protocol):
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether `amount` cannot fit even once all that is reserved has been given back unused."""
-        ...
-
-    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
-        """Put `used` in place of `reserved`, which was taken `held_us` microseconds ago."""
         ...
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
@@ -80,69 +75,54 @@ class RateMeter:
     nothing is ever rounded.
 
     Attributes:
-        debt: As it was when somebody last asked.
+        debt: As it was at `at_us`, in microseconds of the steady clock.
         reserved: By calls that run.
     """
 
     debt: int = 0
+    at_us: int = 0
     reserved: int = 0
     _promised: int = 0
-    _at_us: int = 0
+    _promised_at_us: int = 0
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return after how many microseconds `amount` fits."""
         reserved = self.reserved + amount
         if reserved > most:
             return math.inf
-        now_us = now.steady_us
-        if now_us > self._at_us:
-            # As `_drained`, without a call of a function for every call.
-            drained = most * (now_us - self._at_us)
-            self.debt = self.debt - drained if self.debt > drained else 0
-            self._promised = self._promised - drained if self._promised > drained else 0
-            self._at_us = now_us
-        debt = self.debt + reserved * MINUTE_US
+        debt = self._debt_now(most, now) + reserved * MINUTE_US
         return 0 if debt <= most * MINUTE_US else _until(debt, most)
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether the bucket can never hold `amount`."""
         return amount > most
 
-    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
-        """Put `used` in place of `reserved`."""
-        debt, now_us = self.debt, now.steady_us
-        if now_us > self._at_us:
-            # As `_drained` again.
-            drained = most * (now_us - self._at_us)
-            debt = debt - drained if debt > drained else 0
-            self._promised = self._promised - drained if self._promised > drained else 0
-            self._at_us = now_us
-        self.debt = debt + used * MINUTE_US
-        self.reserved -= reserved
-
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
         """Return when a refused call may try again: as if what is reserved was used up now."""
-        taken = self._drained(most, now) + self.reserved * MINUTE_US
-        behind = max(taken, self._promised) + amount * MINUTE_US
+        taken = self._debt_now(most, now) + self.reserved * MINUTE_US
+        behind = max(taken, self._promised_now(most, now)) + amount * MINUTE_US
         self._promised = min(behind, _LONGEST_PROMISE_MINUTES * most * MINUTE_US)
+        self._promised_at_us = now.steady_us
         return _until(self._promised, most)
 
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether everything has drained."""
-        return self._drained(most, now) == self.reserved == self._promised == 0
+        return self._debt_now(most, now) == self.reserved == self._promised_now(most, now) == 0
 
     def taken(self, most: int, now: Moment) -> int:
         """Return what is reserved, and what has not drained."""
-        return self.reserved - (-self._drained(most, now) // MINUTE_US)
+        return self.reserved - (-self._debt_now(most, now) // MINUTE_US)
 
-    def _drained(self, most: int, now: Moment) -> int:
-        now_us = now.steady_us
-        if now_us > self._at_us:
-            drained = most * (now_us - self._at_us)
-            self.debt = self.debt - drained if self.debt > drained else 0
-            self._promised = self._promised - drained if self._promised > drained else 0
-            self._at_us = now_us
-        return self.debt
+    def _debt_now(self, most: int, now: Moment) -> int:
+        return _drained(self.debt, most, now.steady_us - self.at_us)
+
+    def _promised_now(self, most: int, now: Moment) -> int:
+        return _drained(self._promised, most, now.steady_us - self._promised_at_us)
+
+
+def _drained(debt: int, most: int, passed_us: int) -> int:
+    """Return what is left of `debt`; a clock that goes back drains nothing."""
+    return max(0, debt - most * max(0, passed_us))
 
 
 def _until(debt: int, most: int) -> int:
@@ -154,9 +134,6 @@ def _until(debt: int, most: int) -> int:
 class StartMeter(RateMeter):
     """Calls begun: they count from their start, and whatever becomes of them."""
 
-    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
-        """Do nothing: it has begun."""
-
 
 @attrs.define
 class SlotMeter:
@@ -164,10 +141,11 @@ class SlotMeter:
 
     Attributes:
         reserved: How many are taken.
+        mean_hold_us: How long the last ones were held; 0: nobody left yet.
     """
 
     reserved: int = 0
-    _mean_hold_us: float = 0.0
+    mean_hold_us: float = 0.0
     _promised: float = 0.0
     _at_us: int = 0
 
@@ -179,16 +157,9 @@ class SlotMeter:
         """Return whether there are not even so many places."""
         return amount > most
 
-    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
-        """Give the places back; they cannot be used up."""
-        self.reserved -= reserved
-        if held_us:
-            weight = _NEWEST_WEIGHT if self._mean_hold_us else 1.0
-            self._mean_hold_us += (held_us - self._mean_hold_us) * weight
-
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
         """Return when a refused call may try again: as if every call took as long as the last ones."""
-        hold_us = max(self._mean_hold_us, 100_000.0) if self._mean_hold_us else 1_000_000.0
+        hold_us = max(self.mean_hold_us, 100_000.0) if self.mean_hold_us else 1_000_000.0
         gone = (now.steady_us - self._at_us) * most / hold_us
         self._at_us = now.steady_us
         self._promised = max(0.0, self._promised - gone) + amount
@@ -210,14 +181,17 @@ class BudgetMeter:
     A clock that is set back, or was ahead for a while, finds the period that it comes back to as it left it.
 
     Attributes:
+        begun_s: When this period began, in seconds since the Unix epoch.
+        sure_s: Until then it is this one, and the calendar need not be asked: `turn` is called where the
+            wall clock is outside of both.
+        spent: In this period.
         reserved: By calls that run.
     """
 
     period: Period
-    _current_s: int = _NEVER_S
-    # Until then the calendar need not be asked.
-    _sure_s: int = _NEVER_S
-    _spent: int = 0
+    begun_s: int = _NEVER_S
+    sure_s: int = _NEVER_S
+    spent: int = 0
     # The period before the clock last moved to another one.
     _left_s: int = _NEVER_S
     _left_spent: int = 0
@@ -225,28 +199,18 @@ class BudgetMeter:
 
     def seed(self, spent: int, now: Moment) -> None:
         """Know what was spent in this period before this meter was made."""
-        self._turn(now)
-        self._spent += spent
+        self.turn(now.wall_s)
+        self.spent += spent
 
     def wait_us(self, most: int, amount: int, now: Moment) -> float:
         """Return 0, or infinity: what others have reserved may come back."""
-        if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
-            self._turn(now)
-        # As `_fits`, which most calls need not be asked.
-        gone = self._spent + self.reserved
-        return 0 if gone + amount <= most and gone < most else math.inf
+        self.turn(now.wall_s)
+        return 0 if self._fits(most, amount, self.spent + self.reserved) else math.inf
 
     def hopeless(self, most: int, amount: int, now: Moment) -> bool:
         """Return whether what is spent leaves too little until the next period."""
-        self._turn(now)
-        return not self._fits(most, amount, self._spent)
-
-    def settle(self, most: int, reserved: int, used: int, held_us: int, now: Moment) -> None:
-        """Spend `used`, and give the rest of `reserved` back."""
-        if now.wall_s >= self._sure_s or now.wall_s < self._current_s:
-            self._turn(now)
-        self.reserved -= reserved
-        self._spent += used
+        self.turn(now.wall_s)
+        return not self._fits(most, amount, self.spent)
 
     def promise_us(self, most: int, amount: int, now: Moment) -> int:
         """Return when the next period begins, where what is spent leaves too little; never, without a budget.
@@ -261,22 +225,23 @@ class BudgetMeter:
 
     def at_rest(self, most: int, now: Moment) -> bool:
         """Return whether nothing is reserved, and nothing spent in this period."""
-        self._turn(now)
-        return self.reserved == 0 and self._spent == 0
+        self.turn(now.wall_s)
+        return self.reserved == 0 and self.spent == 0
 
     def taken(self, most: int, now: Moment) -> int:
         """Return what is spent in this period, and what is reserved."""
-        self._turn(now)
-        return self._spent + self.reserved
+        self.turn(now.wall_s)
+        return self.spent + self.reserved
 
     def _fits(self, most: int, amount: int, gone: int) -> bool:
         # Who has nothing left gets nothing, not even what costs nothing as far as one knows.
         return gone + amount <= most and gone < most
 
-    def _turn(self, now: Moment) -> None:
-        start_s = self.period.start_s(now.wall_s)
-        if start_s != self._current_s:
+    def turn(self, wall_s: float) -> None:
+        """Be in the period of `wall_s`, in seconds since the Unix epoch."""
+        start_s = self.period.start_s(wall_s)
+        if start_s != self.begun_s:
             spent = self._left_spent if start_s == self._left_s else 0
-            self._left_s, self._left_spent = self._current_s, self._spent
-            self._current_s, self._spent = start_s, spent
-            self._sure_s = start_s + self.period.least_s
+            self._left_s, self._left_spent = self.begun_s, self.spent
+            self.begun_s, self.spent = start_s, spent
+            self.sure_s = start_s + self.period.least_s

@@ -13,7 +13,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.storage import memory_limiter
+from adapters.storage import limit_plans
 from adapters.storage.memory_limiter import MemoryLimiter
 from domain.model.errors import ErrorReason, LimitExceeded
 from domain.policy.limits import NOTHING, Limit, LimitKind, Need, Reservation
@@ -219,14 +219,14 @@ async def test_a_wait_for_money_that_was_spent_meanwhile_ends(
 async def test_limits_that_nobody_uses_are_forgotten(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory_limiter, "MOST_GATES", 10)
+    monkeypatch.setattr(limit_plans, "MOST_GATES", 10)
     books = limiter()
     async with books.reserved((OURS, TOKENS), Need(tokens=10), 0):
         for number in range(100):
             await hold(books, (Limit(f"caller:{number}", LimitKind.PARALLEL_CALLS, 1),))
-        assert ("service", LimitKind.PARALLEL_CALLS) in books._gates
-        assert ("caller:a", LimitKind.TOKENS_PER_MINUTE) in books._gates
-    assert len(books._gates) <= 10
+        assert ("service", LimitKind.PARALLEL_CALLS) in books._plans.gates
+        assert ("caller:a", LimitKind.TOKENS_PER_MINUTE) in books._plans.gates
+    assert len(books._plans.gates) <= 10
 
 
 def test_a_call_cancelled_at_any_await_gives_everything_back() -> None:

@@ -17,7 +17,7 @@ from domain.policy.meters import (
     StartMeter,
 )
 from domain.policy.periods import DAY, MONTH, Period
-from tests.support.core_limits import take
+from tests.support.core_limits import settle, take
 
 NOON = 1_790_000_000.0
 
@@ -28,8 +28,8 @@ def at(seconds: float, wall_s: float = NOON) -> Moment:
 
 def test_a_bucket_holds_a_minutes_worth_and_refills_evenly() -> None:
     meter = RateMeter()
-    take(meter, 60)
-    meter.settle(60, 60, 60, 0, at(0))
+    take(meter, 60, 60, at(0))
+    settle(meter, 60, 60, 60, 0, at(0))
     assert meter.wait_us(60, 1, at(0)) == 1_000_000
     assert meter.wait_us(60, 30, at(0)) == 30_000_000
     assert meter.wait_us(60, 30, at(30)) == 0
@@ -38,24 +38,24 @@ def test_a_bucket_holds_a_minutes_worth_and_refills_evenly() -> None:
 
 def test_what_is_reserved_does_not_drain_and_comes_back_whole() -> None:
     meter = RateMeter()
-    take(meter, 60)
+    take(meter, 60, 60, at(0))
     assert meter.wait_us(60, 1, at(3_600)) == math.inf
-    meter.settle(60, 60, 0, 0, at(3_600))
+    settle(meter, 60, 60, 0, 0, at(3_600))
     assert meter.wait_us(60, 60, at(3_600)) == 0
     assert meter.at_rest(60, at(3_600))
 
 
 def test_what_was_used_beyond_the_reservation_is_waited_for() -> None:
     meter = RateMeter()
-    take(meter, 10)
-    meter.settle(60, 10, 90, 0, at(0))
+    take(meter, 60, 10, at(0))
+    settle(meter, 60, 10, 90, 0, at(0))
     assert meter.wait_us(60, 1, at(0)) == 31_000_000
 
 
 def test_a_clock_that_stands_still_or_goes_back_drains_nothing() -> None:
     meter = RateMeter()
-    take(meter, 60)
-    meter.settle(60, 60, 60, 0, at(10))
+    take(meter, 60, 60, at(10))
+    settle(meter, 60, 60, 60, 0, at(10))
     assert meter.wait_us(60, 1, at(9)) == 1_000_000
     assert meter.wait_us(60, 1, at(10)) == 1_000_000
 
@@ -78,8 +78,8 @@ def test_no_stretch_of_time_sees_more_used_than_a_bucket_and_its_refill(
         amount = min(asked, most)
         now = Moment(now_us, 0.0)
         if meter.wait_us(most, amount, now) == 0:
-            take(meter, amount)
-            meter.settle(most, amount, min(used, amount), 0, now)
+            take(meter, most, amount, now)
+            settle(meter, most, amount, min(used, amount), 0, now)
             settled.append((now_us, min(used, amount)))
     for first in range(len(settled)):
         for last in range(first, len(settled)):
@@ -94,34 +94,34 @@ def test_the_wait_that_is_told_is_enough_and_no_longer_than_needed(
 ) -> None:
     amount, debt = min(amount, most), min(debt, most)
     meter = RateMeter()
-    take(meter, debt)
-    meter.settle(most, debt, debt, 0, at(0))
+    take(meter, most, debt, at(0))
+    settle(meter, most, debt, debt, 0, at(0))
     wait_us = meter.wait_us(most, amount, at(0))
     assert meter.wait_us(most, amount, Moment(int(wait_us), 0.0)) == 0
     if wait_us:
         early = RateMeter()
-        take(early, debt)
-        early.settle(most, debt, debt, 0, at(0))
+        take(early, most, debt, at(0))
+        settle(early, most, debt, debt, 0, at(0))
         assert early.wait_us(most, amount, Moment(int(wait_us) - 1, 0.0)) > 0
 
 
 def test_those_who_keep_to_their_promises_do_not_meet() -> None:
     meter = RateMeter()
-    take(meter, 60)
-    meter.settle(60, 60, 60, 0, at(0))
+    take(meter, 60, 60, at(0))
+    settle(meter, 60, 60, 60, 0, at(0))
     promises = [meter.promise_us(60, 20, at(0)) for _ in range(5)]
     assert promises == [20_000_000, 40_000_000, 60_000_000, 80_000_000, 100_000_000]
     for promise_us in promises:
         now = Moment(promise_us, 0.0)
         assert meter.wait_us(60, 20, now) == 0
-        take(meter, 20)
-        meter.settle(60, 20, 20, 0, now)
+        take(meter, 60, 20, now)
+        settle(meter, 60, 20, 20, 0, now)
 
 
 def test_a_promise_counts_what_calls_used_and_not_what_they_had_reserved() -> None:
     meter = RateMeter()
-    take(meter, 60)
-    meter.settle(60, 60, 10, 0, at(0))
+    take(meter, 60, 60, at(0))
+    settle(meter, 60, 60, 10, 0, at(0))
     assert meter.promise_us(60, 60, at(0)) == 10_000_000
 
 
@@ -134,9 +134,9 @@ def test_promises_do_not_grow_without_end() -> None:
 
 def test_a_call_that_began_counts_whatever_becomes_of_it() -> None:
     meter = StartMeter()
-    take(meter, 1)
-    take(meter, 1)
-    meter.settle(2, 1, 0, 0, at(1))
+    take(meter, 2, 1, at(0))
+    take(meter, 2, 1, at(0))
+    settle(meter, 2, 1, 0, 0, at(1))
     assert meter.wait_us(2, 1, at(0)) == 30_000_000
     assert meter.promise_us(2, 1, at(0)) == 30_000_000
     assert not meter.hopeless(2, 1, at(0))
@@ -148,10 +148,10 @@ def test_a_call_that_began_counts_whatever_becomes_of_it() -> None:
 def test_places_come_back_when_others_leave() -> None:
     meter = SlotMeter()
     assert meter.hopeless(0, 1, at(0))
-    take(meter, 1)
+    take(meter, 1, 1, at(0))
     assert meter.wait_us(1, 1, at(1e6)) == math.inf
     assert not meter.at_rest(1, at(0))
-    meter.settle(1, 1, 0, 2_000_000, at(2))
+    settle(meter, 1, 1, 0, 2_000_000, at(2))
     assert meter.wait_us(1, 1, at(2)) == 0
     assert meter.at_rest(1, at(2))
 
@@ -159,8 +159,8 @@ def test_places_come_back_when_others_leave() -> None:
 def test_how_long_places_were_held_says_when_to_try_again() -> None:
     meter = SlotMeter()
     assert meter.promise_us(2, 1, at(0)) == 500_000, "a second is assumed"
-    take(meter, 1)
-    meter.settle(2, 1, 1, 8_000_000, at(8))
+    take(meter, 2, 1, at(0))
+    settle(meter, 2, 1, 1, 8_000_000, at(8))
     assert [meter.promise_us(2, 1, at(100)) for _ in range(4)] == [
         4_000_000,
         8_000_000,
@@ -173,10 +173,10 @@ def test_how_long_places_were_held_says_when_to_try_again() -> None:
 def test_a_budget_comes_back_with_the_next_day_and_not_before() -> None:
     meter = BudgetMeter(DAY)
     meter.seed(30, at(0))
-    take(meter, 60)
+    take(meter, 100, 60, at(0))
     assert meter.wait_us(100, 20, at(0)) == math.inf
     assert not meter.hopeless(100, 20, at(0))
-    meter.settle(100, 60, 60, 0, at(0))
+    settle(meter, 100, 60, 60, 0, at(0))
     assert meter.hopeless(100, 20, at(0))
     assert meter.wait_us(100, 10, at(0)) == 0
     tomorrow = at(86_400)
@@ -191,8 +191,8 @@ def test_a_clock_that_goes_back_over_midnight_gives_no_budget_twice() -> None:
     before, after = Moment(0, midnight_s - 1), Moment(0, midnight_s + 1)
     meter.seed(90, before)
     assert meter.wait_us(100, 100, after) == 0
-    take(meter, 80)
-    meter.settle(100, 80, 80, 0, after)
+    take(meter, 100, 80, after)
+    settle(meter, 100, 80, 80, 0, after)
     assert meter.hopeless(100, 11, before)
     assert meter.wait_us(100, 10, before) == 0
     assert meter.hopeless(100, 21, after)
@@ -245,7 +245,7 @@ def test_who_has_nothing_left_gets_not_even_what_is_free() -> None:
 
 def test_what_was_spent_in_a_month_stays_spent_to_its_last_second() -> None:
     meter = BudgetMeter(MONTH)
-    meter.settle(10, 0, 8, 0, at(0, wall_s=1_793_491_200))
+    settle(meter, 10, 0, 8, 0, at(0, wall_s=1_793_491_200))
     last = at(0, wall_s=1_793_491_200 + 30 * 86_400 - 0.001)
     assert meter.wait_us(10, 2, last) == 0
     assert meter.wait_us(10, 3, last) == math.inf
@@ -254,9 +254,9 @@ def test_what_was_spent_in_a_month_stays_spent_to_its_last_second() -> None:
 
 def test_what_is_in_flight_at_midnight_is_spent_on_the_new_day() -> None:
     meter = BudgetMeter(DAY)
-    take(meter, 60)
+    take(meter, 100, 60, at(0))
     tomorrow = at(86_400)
-    meter.settle(100, 60, 50, 0, tomorrow)
+    settle(meter, 100, 60, 50, 0, tomorrow)
     assert meter.wait_us(100, 50, tomorrow) == 0
     assert meter.wait_us(100, 51, tomorrow) == math.inf
 
@@ -269,19 +269,19 @@ def test_periods_begin_at_midnight_utc() -> None:
 
 def test_what_is_taken_is_what_does_not_fit_again_yet() -> None:
     rate = RateMeter()
-    take(rate, 10)
+    take(rate, 60, 10, at(0))
     assert rate.taken(60, at(30)) == 10
-    rate.settle(60, 10, 20, 0, at(30))
+    settle(rate, 60, 10, 20, 0, at(30))
     assert rate.taken(60, at(30)) == 20
     # One drains a second; a part of one is one.
     assert [rate.taken(60, at(seconds)) for seconds in (35, 35.5, 50, 90)] == [15, 15, 0, 0]
     starts, slots, budget = StartMeter(), SlotMeter(), BudgetMeter(DAY)
-    take(starts, 1)
+    take(starts, 60, 1, at(0))
     assert starts.taken(60, at(0)) == 1
-    take(slots, 2)
+    take(slots, 5, 2, at(0))
     assert slots.taken(5, at(0)) == 2
-    take(budget, 30)
-    budget.settle(100, 30, 10, 0, at(0))
-    take(budget, 5)
+    take(budget, 100, 30, at(0))
+    settle(budget, 100, 30, 10, 0, at(0))
+    take(budget, 100, 5, at(0))
     assert budget.taken(100, at(0)) == 15
     assert budget.taken(100, at(86_400)) == 5

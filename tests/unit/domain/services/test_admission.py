@@ -87,7 +87,7 @@ def by(limits: CallerLimits, *, max_tokens: int | None = 10) -> ChatCall:
 async def test_a_call_without_limits_is_let_through(autojump_clock: trio.testing.MockClock) -> None:
     gate = Gate()
     assert await gate.ask(ask()) == len(ANSWER)
-    assert not gate.limiter._gates
+    assert not gate.limiter._plans.gates
 
 
 LIMITED: Sequence[tuple[CallerLimits, ErrorReason]] = [
@@ -268,8 +268,9 @@ def test_cancelled_at_any_await_a_call_leaves_nothing_reserved() -> None:
                 await gate.ask(by(limits))
         assert gate.upstream.opened == gate.upstream.closed == len(gate.log.records)
         assert all(
-            (each.held, each.line, each.wanted) == (0, [], 0)
-            for each in gate.limiter._gates.values()
+            (each.line, each.wanted, each.meter.reserved) == ([], 0, 0)
+            for each in gate.limiter._plans.gates.values()
         )
+        assert not any(plan.calls for _, plan in gate.limiter._plans.known.values())
 
     cancel_at_every_await(scenario, at_least=6)

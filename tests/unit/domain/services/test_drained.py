@@ -68,7 +68,7 @@ class World:
     def assert_at_rest(self) -> None:
         assert self.upstream.opened == self.upstream.closed == len(self.log.records)
         assert self.drains.draining == 0
-        assert all(not gate.held for gate in self.books._gates.values())
+        assert not any(plan.calls for _, plan in self.books._plans.known.values())
 
     async def leave_after(self, count: int, call: ChatCall | None = None) -> None:
         """Ask, be cancelled after `count` events."""

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from adapters.storage.redis_limiter.claims import name_of
 from adapters.storage.redis_limiter.scripts import ANNOUNCE, SEED, SETTLE, TAKE, Script
 from domain.policy.limits import METERS, Limit, LimitKind
-from domain.policy.meters import Meter, Moment
+from domain.policy.metering import OneMeter
+from domain.policy.meters import Moment
 from domain.policy.periods import DAY, MONTH
-from tests.support.core_limits import take
+from tests.support.core_limits import settle, take
 from tests.support.redis import RedisServer
 
 LIMITS = (
@@ -110,7 +111,9 @@ class _Both:
 
     redis: _Redis
     now_us: int
-    meters: Sequence[Meter] = attrs.field(factory=lambda: [METERS[each.kind]() for each in LIMITS])
+    meters: Sequence[OneMeter] = attrs.field(
+        factory=lambda: [METERS[each.kind]() for each in LIMITS]
+    )
     open: list[tuple[int, int, dict[int, int]]] = attrs.field(factory=list)
     made: int = 0
 
@@ -126,7 +129,7 @@ class _Both:
         assert list(got) == self._meant(step, wanted, now)
         if got[0] == b"taken":
             for i, amount in wanted.items():
-                take(self.meters[i], amount)
+                take(self.meters[i], LIMITS[i].most, amount, now)
             self.open.append((self.made, self.now_us, wanted))
 
     def _meant(self, step: Take, wanted: dict[int, int], now: Moment) -> list[bytes | int]:
@@ -159,7 +162,7 @@ class _Both:
         tokens, nano_usd = 10 * step.share, 10**8 * step.share
         for i, amount in wanted.items():
             used = tokens if LIMITS[i].kind is LimitKind.TOKENS_PER_MINUTE else nano_usd
-            self.meters[i].settle(LIMITS[i].most, amount, used, self.now_us - taken_us, now)
+            settle(self.meters[i], LIMITS[i].most, amount, used, self.now_us - taken_us, now)
         self.redis.run(SETTLE, self.now_us, made, 0, tokens, nano_usd)
 
 
