@@ -29,11 +29,12 @@ class Metering:
     """Meters, each with the size of its limit.
 
     Attributes:
-        starts: Those of calls begun; the others likewise: each kind in a row of its own.
+        starts: Those of calls begun, with the debt of a full bucket; the others likewise: each kind in a row
+            of its own.
     """
 
-    starts: list[tuple[StartMeter, int]] = attrs.field(factory=list)
-    rates: list[tuple[RateMeter, int]] = attrs.field(factory=list)
+    starts: list[tuple[StartMeter, int, int]] = attrs.field(factory=list)
+    rates: list[tuple[RateMeter, int, int]] = attrs.field(factory=list)
     slots: list[tuple[SlotMeter, int]] = attrs.field(factory=list)
     budgets: list[tuple[BudgetMeter, int]] = attrs.field(factory=list)
 
@@ -43,9 +44,9 @@ class Metering:
         found = cls()
         for meter, most in sized:
             if isinstance(meter, StartMeter):
-                found.starts.append((meter, most))
+                found.starts.append((meter, most, most * MINUTE_US))
             elif isinstance(meter, RateMeter):
-                found.rates.append((meter, most))
+                found.rates.append((meter, most, most * MINUTE_US))
             elif isinstance(meter, SlotMeter):
                 found.slots.append((meter, most))
             else:
@@ -54,28 +55,27 @@ class Metering:
 
     def fits(self, need: Need, now: Moment) -> bool:
         """Return whether all meters have room for `need` now: for each, `wait_us` would be 0."""
+        # What fits as things stood last fits all the more when time has passed: only else a meter is asked.
         tokens, nano_usd, calls = need
-        now_us, wall_s = now
-        for starts, most in self.starts:
-            debt = starts.debt
-            if now_us > starts.at_us:
-                debt = max(0, debt - most * (now_us - starts.at_us))
-            if debt > (most - calls) * MINUTE_US:
+        for starts, most, full in self.starts:
+            if starts.debt + calls * MINUTE_US > full and starts.wait_us(most, calls, now):
                 return False
-        for rate, most in self.rates:
-            debt = rate.debt
-            if now_us > rate.at_us:
-                debt = max(0, debt - most * (now_us - rate.at_us))
-            if debt > (most - rate.reserved - min(most, tokens)) * MINUTE_US:
+        for rate, most, full in self.rates:
+            wanted = min(most, tokens)
+            taken = rate.debt + (rate.reserved + wanted) * MINUTE_US
+            if taken > full and rate.wait_us(most, wanted, now):
                 return False
         for slots, most in self.slots:
             if slots.reserved + calls > most:
                 return False
+        wall_s = now.wall_s
         for budget, most in self.budgets:
-            if not budget.begun_s <= wall_s < budget.sure_s:
-                budget.turn(wall_s)
+            wanted = min(most, nano_usd)
             gone = budget.spent + budget.reserved
-            if gone >= most or gone + min(most, nano_usd) > most:
+            fits = (
+                gone < most and gone + wanted <= most and budget.begun_s <= wall_s < budget.sure_s
+            )
+            if not fits and budget.wait_us(most, wanted, now):
                 return False
         return True
 
@@ -83,13 +83,15 @@ class Metering:
         """Reserve `need`, never more of a limit than it can hold, whether or not it fits."""
         tokens, nano_usd, calls = need
         now_us = now.steady_us
-        for starts, most in self.starts:
-            if now_us > starts.at_us:
-                starts.debt = max(0, starts.debt - most * (now_us - starts.at_us))
+        for starts, most, _ in self.starts:
+            passed_us = now_us - starts.at_us
+            if passed_us > 0:
+                drained = most * passed_us
+                starts.debt = starts.debt - drained if starts.debt > drained else 0
                 starts.at_us = now_us
             # They count from now on.
             starts.debt += calls * MINUTE_US
-        for rate, most in self.rates:
+        for rate, most, _ in self.rates:
             rate.reserved += min(most, tokens)
         for slots, _ in self.slots:
             slots.reserved += calls
@@ -99,22 +101,23 @@ class Metering:
     def settle(self, need: Need, used: Need, held_us: int, now: Moment) -> None:
         """Put `used` in the place of `need`, which was taken `held_us` microseconds ago."""
         tokens, nano_usd, calls = need
+        used_tokens, used_nano_usd, _ = used
         now_us, wall_s = now
-        for rate, most in self.rates:
-            if now_us > rate.at_us:
-                rate.debt = max(0, rate.debt - most * (now_us - rate.at_us))
+        for rate, most, _ in self.rates:
+            passed_us = now_us - rate.at_us
+            if passed_us > 0:
+                drained = most * passed_us
+                rate.debt = rate.debt - drained if rate.debt > drained else 0
                 rate.at_us = now_us
-            rate.debt += used.tokens * MINUTE_US
+            rate.debt += used_tokens * MINUTE_US
             rate.reserved -= min(most, tokens)
         for slots, _ in self.slots:
             slots.reserved -= calls
-            mean_us = slots.mean_hold_us
-            if not mean_us:
-                slots.mean_hold_us = held_us
-            elif held_us:
+            if held_us:
+                mean_us = slots.mean_hold_us or held_us
                 slots.mean_hold_us = mean_us + (held_us - mean_us) * NEWEST_WEIGHT
         for budget, most in self.budgets:
             if not budget.begun_s <= wall_s < budget.sure_s:
                 budget.turn(wall_s)
             budget.reserved -= min(most, nano_usd)
-            budget.spent += used.nano_usd
+            budget.spent += used_nano_usd
