@@ -46,6 +46,10 @@ class Pricing:
     listing: Listing | None = None
 
 
+def _listed(pricings: Mapping[str, Pricing]) -> Container[str]:
+    return frozenset(name for name, each in pricings.items() if each.listing is not None)
+
+
 @attrs.define(eq=False)
 class PriceBook:
     """Knows what models cost; see `ports.prices.Prices`.
@@ -62,14 +66,12 @@ class PriceBook:
     overrides: Mapping[str, Price] = attrs.field(factory=dict)
     load: Callable[[], PriceList] = load_snapshot
     wall_clock: Callable[[], float] = time.time
-    unprepared: Container[str] = attrs.field(init=False)
+    unprepared: Container[str] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: _listed(self.pricings), takes_self=True)
+    )
     _list: PriceList | None = None
     _loading: anyio.Lock = attrs.field(factory=anyio.Lock)
     _known: dict[tuple[str, str], tuple[float, Price | None]] = attrs.field(factory=dict)
-
-    @unprepared.default
-    def _listed(self) -> Container[str]:
-        return frozenset(name for name, each in self.pricings.items() if each.listing is not None)
 
     async def prepare(self, provider: str, /) -> None:
         """Load the price list, if `provider` is in it and nobody has."""
