@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from entrypoints.cli.arguments import parser
 from entrypoints.settings.loading import structure
 from tests.support.deploy_tools import DEPLOY, rendered, tool, yaml
 
 ALL: dict[str, Any] = {
     "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": ["registry"]},
+    "workers": 4,
     "secrets": {"providers": "keys", "state": "places"},
     "env": {"LLMSERVICE_LOG_LEVEL": "DEBUG"},
     "tls": {"secretName": "cert", "clientCa": "ca", "requireClientCertificate": True},
@@ -113,6 +115,13 @@ def test_secrets_come_by_reference_alone(whole: list[dict[str, Any]]) -> None:
     assert [each["secretRef"]["name"] for each in container(whole)["envFrom"]] == ["keys", "places"]
 
 
+def test_a_pod_runs_as_many_workers_as_the_values_say(
+    plain: list[dict[str, Any]], whole: list[dict[str, Any]]
+) -> None:
+    for objects, workers in ((plain, 1), (whole, 4)):
+        assert parser().parse_args(container(objects)["args"]).workers == workers
+
+
 def test_changed_settings_make_new_pods() -> None:
     def checksum(config: str) -> str:
         template = one(rendered({"config": config}), "Deployment")["spec"]["template"]
@@ -125,6 +134,7 @@ def test_changed_settings_make_new_pods() -> None:
     ("values", "said"),
     [
         ({"replicas": -1}, "/replicas"),
+        ({"workers": 0}, "/workers"),
         ({"replica": 1}, "replica"),
         ({"image": {"repository": ""}}, "/image/repository"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
