@@ -229,6 +229,27 @@ async def test_limits_that_nobody_uses_are_forgotten(
     assert len(books._plans.gates) <= 10
 
 
+async def test_no_limit_of_a_call_that_waits_is_forgotten(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit_plans, "MOST_GATES", 10)
+    books = limiter()
+    one = Limit("caller:a", LimitKind.PARALLEL_CALLS, 1)
+    async with trio.open_nursery() as nursery:
+        async with books.reserved((one,), NOTHING, 0):
+            # It waits for the first of its limits, and has taken nothing of the second.
+            nursery.start_soon(
+                lambda: hold(books, (one, TOKENS), need=Need(tokens=60), wait_s=9, for_s=5)
+            )
+            await trio.testing.wait_all_tasks_blocked()
+            for number in range(100):
+                await hold(books, (Limit(f"caller:{number}", LimitKind.PARALLEL_CALLS, 1),))
+        await anyio.sleep(1)
+        with pytest.raises(LimitExceeded):
+            await hold(books, (TOKENS,), need=Need(tokens=60))
+    assert_at_rest(books)
+
+
 def test_a_call_cancelled_at_any_await_gives_everything_back() -> None:
     async def scenario(cut: Cut) -> None:
         books = limiter()
