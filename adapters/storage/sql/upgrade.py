@@ -1,7 +1,8 @@
 """Brings a database to the newest version.
 
 Laws: servers that start at once upgrade it once (the others wait); an upgrade is done whole or not at all;
-a database of a newer program is left alone. Where nothing is to be done, Alembic is not even imported.
+a database of a newer program is left alone. An empty one is made as its newest version at once: only an older
+one goes through the versions, with Alembic, which is not even imported for anything else.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +11,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from adapters.storage.sql.schema import CALLERS_CHANGES, METADATA
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x6C6C6D73
 """PostgreSQL's advisory lock of ours: "llms"."""
 
-_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+_VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    # As Alembic makes it.
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 class DatabaseNewer(Exception):
@@ -41,7 +50,10 @@ def upgrade(connection: sa.Connection) -> None:
     with _ALONE[connection.dialect.name](connection):
         # Another server may have been faster.
         if not _is_newest(connection):
-            _run(connection)
+            if sa.inspect(connection).has_table(_VERSION.name):
+                _run(connection)
+            else:
+                _make(connection)
 
 
 def _is_newest(connection: sa.Connection) -> bool:
@@ -82,6 +94,14 @@ _ALONE: Mapping[str, Callable[[sa.Connection], AbstractContextManager[None]]] = 
     "postgresql": _alone_in_postgresql,
 }
 """By dialect: holds a transaction that no other upgrade can begin while the block runs."""
+
+
+def _make(connection: sa.Connection) -> None:
+    # What is there already was made by somebody else, and is not to be taken for ours.
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(sa.insert(CALLERS_CHANGES).values(number=0))
+    _VERSION.create(connection)
+    connection.execute(sa.insert(_VERSION).values(version_num=versions()[-1]))
 
 
 def _run(connection: sa.Connection) -> None:

@@ -45,6 +45,52 @@ async def test_an_empty_database_becomes_what_the_code_expects_and_stays_it(url:
             assert difference == []
 
 
+async def test_a_new_database_is_what_one_that_went_through_every_version_is(url: str) -> None:
+    async with open_database(url) as database:
+        made = await database.run(_described)
+        await database.run(_emptied)
+    async with open_database(url) as database:
+        upgraded = await database.run(_described)
+    assert made == upgraded
+    assert made["callers_changes"]["rows"] == "[(0,)]"
+    assert made["alembic_version"]["rows"] == f"[('{versions()[-1]}',)]"
+
+
+def _described(connection: sa.Connection) -> dict[str, dict[str, str]]:
+    """Return each table's columns, constraints, indexes and rows."""
+    seen = sa.inspect(connection)
+    return {
+        table: {
+            "columns": str(
+                [{**each, "type": str(each["type"])} for each in seen.get_columns(table)]
+            ),
+            "primary key": str(seen.get_pk_constraint(table)),
+            "unique": str(seen.get_unique_constraints(table)),
+            "indexes": str(sorted(seen.get_indexes(table), key=str)),
+            "rows": str(connection.execute(sa.text(f"SELECT * FROM {table}")).all()),
+        }
+        for table in seen.get_table_names()
+    }
+
+
+def _emptied(connection: sa.Connection) -> None:
+    """Leave nothing but the table of Alembic, as before the first version."""
+    METADATA.drop_all(connection)
+    connection.execute(sa.text("DELETE FROM alembic_version"))
+
+
+async def test_a_table_of_somebody_elses_is_not_taken_for_ours(url: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE callers (shoe_size INTEGER)"))
+    with pytest.raises(DatabaseUnusable, match=r"callers.*already exists"):
+        async with open_database(url):
+            pytest.fail("the block must not be entered")
+    with engine.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == ["callers"]
+    engine.dispose()
+
+
 def test_servers_that_start_at_once_make_one_database(url: str) -> None:
     count = 4
     together = threading.Barrier(count)
