@@ -8,13 +8,40 @@ import attrs
 from domain.model.caller import Caller
 from domain.model.model_info import ModelInfo
 from domain.model.usage import Attempt
-from domain.policy.limits import Limit, LimitKind, Need, limits_of
+from domain.policy.limits import BUDGETS, Limit, LimitKind, Need, limits_of
 
 UNKNOWN_OUTPUT_TOKENS = 4_096
 """How long the answer of a model may be whose bound nobody knows."""
 
 MOST_FOUND = 4_096
 """Callers and models whose limits are remembered."""
+
+
+@attrs.frozen(eq=False)
+class CallLimits:
+    """The limits that a call is under.
+
+    Attributes:
+        all: Those of its caller first.
+        budget: The first that is kept in money.
+        again: Those without that on its caller's requests: a call is one, however often it is tried.
+            ``None``: there is none.
+    """
+
+    all: tuple[Limit, ...]
+    budget: Limit | None
+    again: "CallLimits | None" = None
+
+    @classmethod
+    def of(cls, limits: tuple[Limit, ...]) -> "CallLimits":
+        """Return `limits` as those of a call."""
+        budget = next((each for each in limits if each.kind in BUDGETS), None)
+        again = tuple(each for each in limits if not _counts_calls_of_its_caller(each))
+        return cls(limits, budget, None if again == limits else cls(again, budget))
+
+
+def _counts_calls_of_its_caller(limit: Limit) -> bool:
+    return limit.kind is LimitKind.REQUESTS_PER_MINUTE and limit.subject.startswith("caller:")
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +55,7 @@ class LimitTable:
     """
 
     # By the caller's identity, provider and model: finding them costs more than keeping them.
-    _found: dict[tuple[int, str, str], tuple[Caller, tuple[Limit, ...]]] = attrs.field(
+    _found: dict[tuple[int, str, str], tuple[Caller, CallLimits]] = attrs.field(
         init=False, factory=dict, eq=False, repr=False
     )
 
@@ -36,13 +63,13 @@ class LimitTable:
     providers: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
     models: Mapping[str, Sequence[Limit]] = attrs.field(factory=dict)
 
-    def of(self, caller: Caller, provider: str, model: str) -> tuple[Limit, ...]:
-        """Return the limits of a call, those of its caller first; the same object for the same call again."""
+    def of(self, caller: Caller, provider: str, model: str) -> CallLimits:
+        """Return the limits of a call; the same object for the same call again."""
         key = (id(caller), provider, model)
         known = self._found.get(key)
         if known is not None and known[0] is caller:
             return known[1]
-        found = self._all(limits_of(caller), provider, model)
+        found = CallLimits.of(self._all(limits_of(caller), provider, model))
         if len(self._found) >= MOST_FOUND:
             # Callers choose the models' names.
             self._found.clear()
@@ -56,15 +83,6 @@ class LimitTable:
         name = f"{provider}/{model}"
         fitting = (each for glob, each in self.models.items() if fnmatchcase(name, glob))
         return (*found, *(limit for limits in fitting for limit in limits))
-
-
-def uncounted(limits: Sequence[Limit]) -> tuple[Limit, ...]:
-    """Return `limits` without that on its caller's requests: a call is one, however often it is tried."""
-    return tuple(
-        each
-        for each in limits
-        if each.kind is not LimitKind.REQUESTS_PER_MINUTE or not each.subject.startswith("caller:")
-    )
 
 
 def unbounded_output_tokens(info: ModelInfo | None, assumed_output_tokens: int | None) -> int:

@@ -4,7 +4,7 @@ What a call may need is reserved before the provider is asked, and settled to wh
 after its record is written, before control returns.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TypeAlias
@@ -15,8 +15,8 @@ from domain.model.call import ChatCall, Ledger
 from domain.model.caller import Caller
 from domain.model.errors import ErrorReason, LimitExceeded, QuotaViolation
 from domain.model.events import ChatEvent
-from domain.policy.admission import LimitTable, unbounded_output_tokens, uncounted, used
-from domain.policy.limits import BUDGETS, Limit, Need, Reservation
+from domain.policy.admission import CallLimits, LimitTable, unbounded_output_tokens, used
+from domain.policy.limits import Limit, Need, Reservation
 from domain.policy.token_estimate import input_tokens
 from ports.chat_model import ChatModel
 from ports.limiter import Hold, Limiter
@@ -46,12 +46,12 @@ class Admission:
     assumed_output_tokens: int | None = None
     allow_unpriced: bool = False
 
-    def limits(self, caller: Caller, provider: str, model: str) -> Sequence[Limit]:
-        """Return the limits of a call; empty: it may come in as it is."""
+    def limits(self, caller: Caller, provider: str, model: str) -> CallLimits:
+        """Return the limits of a call; none: it may come in as it is."""
         return self.table.of(caller, provider, model)
 
     async def let_in(
-        self, limits: Sequence[Limit], wanted: Wanted, ledger: Ledger, max_queue_s: float | None
+        self, limits: CallLimits, wanted: Wanted, ledger: Ledger, max_queue_s: float | None
     ) -> Hold:
         """Take what a call may need of `limits`; whoever calls gives it back.
 
@@ -69,24 +69,19 @@ class Admission:
         try:
             provider, model, (input_tokens, output_tokens) = wanted
             nano_usd: int | None = 0
-            budget = None
-            for limit in limits:
-                if limit.kind in BUDGETS:
-                    budget = limit
-                    break
-            if budget is not None:
+            if limits.budget is not None:
                 prices = self.prices
                 if provider in prices.unprepared:
                     await prices.prepare(provider)
                 nano_usd = prices.bound_nano_usd(provider, model, input_tokens, output_tokens)
                 if nano_usd is None and not self.allow_unpriced:
-                    raise _unpriced(budget, f"{provider}/{model}")
+                    raise _unpriced(limits.budget, f"{provider}/{model}")
             # As its class does it, which takes a call of a function more.
             need = tuple.__new__(Need, (input_tokens + output_tokens, nano_usd or 0, 1))
-            hold = self.limiter.at_once(limits, need)
+            hold = self.limiter.at_once(limits.all, need)
             if hold is None:
                 wait_s = self.max_queue_s if max_queue_s is None else max_queue_s
-                hold = waited = _Waited(self.limiter.reserved(limits, need, wait_s))
+                hold = waited = _Waited(self.limiter.reserved(limits.all, need, wait_s))
                 queued_s = await waited.enter()
                 ledger.queued_s += queued_s
             else:
@@ -121,10 +116,10 @@ class Admitted:
             LimitExceeded: A limit was reached; says which, and when to try again.
         """
         limits = self.admission.table.of(call.caller, self.provider.name, call.request.model)
-        if call.ledger.counted:
-            limits = uncounted(limits)
+        if call.ledger.counted and limits.again is not None:
+            limits = limits.again
         # A call without limits pays for none.
-        if not limits:
+        if not limits.all:
             return self.inner.stream(call)
         return _Answer(self, call, limits)
 
@@ -135,7 +130,7 @@ class _Answer(AbstractAsyncContextManager[AsyncIterator[ChatEvent]]):
 
     _of: Admitted
     _call: ChatCall
-    _limits: Sequence[Limit]
+    _limits: CallLimits
     _before: int = 0
     # Both from the moment on that the call is let in.
     _hold: Hold = attrs.field(init=False)

@@ -31,7 +31,7 @@ class AdmittedEmbedding:
         request = call.request
         limits = self.admission.limits(call.caller, self.provider, request.model)
         # A call without limits pays for none.
-        if not limits:
+        if not limits.all:
             return await self.inner.embed(call)
         ledger = call.ledger
         wanted = (self.provider, request.model, (texts_tokens(request.inputs), 0))

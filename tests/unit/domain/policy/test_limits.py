@@ -53,9 +53,20 @@ def test_a_call_is_under_every_limit_that_fits_it() -> None:
             "*/gpt-9": [Limit("model:*/gpt-9", kind, 6)],
         },
     )
-    subjects = [each.subject for each in table.of(Caller("alice"), "openai", "gpt-9")]
+    subjects = [each.subject for each in table.of(Caller("alice"), "openai", "gpt-9").all]
     assert subjects == ["provider:openai", "service", "model:openai/gpt-*", "model:*/gpt-9"]
-    assert [each.subject for each in table.of(Caller("alice"), "local", "x")] == ["service"]
+    assert [each.subject for each in table.of(Caller("alice"), "local", "x").all] == ["service"]
+
+
+def test_a_call_that_is_tried_again_is_not_counted_again_for_its_caller() -> None:
+    rate = Limit("provider:p", LimitKind.REQUESTS_PER_MINUTE, 9)
+    found = LimitTable(providers={"p": [rate]}).of(Caller("alice", limits=ALL), "p", "m")
+    assert found.budget == Limit("caller:alice", LimitKind.BUDGET_PER_DAY, 4)
+    assert found.again is not None
+    assert found.again.all == found.all[1:]
+    assert found.again.budget is found.budget
+    assert rate in found.again.all
+    assert LimitTable(providers={"p": [rate]}).of(Caller("alice"), "p", "m").again is None
 
 
 def test_what_is_found_is_remembered_and_names_made_up_do_not_fill_the_memory() -> None:
@@ -65,7 +76,7 @@ def test_what_is_found_is_remembered_and_names_made_up_do_not_fill_the_memory() 
     for number in range(MOST_FOUND + 1):
         table.of(caller, "p", f"m{number}")
     assert len(table._found) <= MOST_FOUND
-    assert len(table.of(caller, "p", "m")) == 6
+    assert len(table.of(caller, "p", "m").all) == 6
 
 
 def test_nothing_reserves_more_than_there_can_be() -> None:
