@@ -9,7 +9,7 @@ import anyio
 import anyio.abc
 import attrs
 import httpx
-from anyio.streams.tls import TLSStream
+from anyio.streams.tls import TLSAttribute, TLSStream
 
 from adapters.http.transport.plain import WaitReadable, plain
 
@@ -88,8 +88,10 @@ class Connection:
     stream: anyio.abc.ByteStream
     idle_since_s: float = 0.0
     _poll: "select.poll | None" = None
+    _tls: ssl.SSLObject | None = None
 
     def __attrs_post_init__(self) -> None:
+        self._tls = self.stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610
         found = self.stream.extra(anyio.abc.SocketAttribute.raw_socket, None)  # noqa: S610
         if found is not None:
             self._poll = select.poll()
@@ -100,8 +102,24 @@ class Connection:
 
         A server that speaks unasked says good-bye, or is out of step.
         """
-        return self._poll is not None and bool(self._poll.poll(0))
+        if self._poll is not None and self._poll.poll(0):
+            return True
+        return self._tls is not None and _has_more(self._tls)
 
     async def abort(self) -> None:
         """Close at once; when this returns or raises, the socket is closed."""
         await anyio.aclose_forcefully(self.stream)
+
+
+def _has_more(tls: ssl.SSLObject) -> bool:
+    """Return whether `tls` holds more than was asked for, or its end, which the socket no longer knows of.
+
+    What TLS says to itself, such as a ticket, is nothing of it.
+    """
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        return True
+    return True

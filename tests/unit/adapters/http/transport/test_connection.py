@@ -120,6 +120,60 @@ async def test_a_call_over_tls(authority: trustme.CA) -> None:
     assert asked == ["localhost"]
 
 
+class Corked(trio.abc.Stream):
+    """Has all that is sent while it is `corked` leave at once."""
+
+    def __init__(self, under: trio.abc.Stream) -> None:
+        self.under = under
+        self.corked = False
+        self.held = b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self.held += data
+        if not self.corked:
+            ready, self.held = self.held, b""
+            await self.under.send_all(ready)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.under.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self.under.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        """Let what was said leave; who opened the stream below closes it."""
+        self.corked = False
+        await self.send_all(b"")
+
+
+@pytest.mark.parametrize("more", [sized(b"of nobody"), b""], ids=["an answer", "a farewell"])
+async def test_what_comes_behind_an_answer_over_tls_is_no_answer_to_the_next_request(
+    authority: trustme.CA, more: bytes
+) -> None:
+    tls = server_tls(authority, "localhost")
+
+    async def handler(under: trio.abc.Stream) -> None:
+        corked = Corked(under)
+        stream = trio.SSLStream(corked, tls, server_side=True)
+        while (request := await request_on(stream)) is not None:
+            # Two records that leave at once: the second waits above the socket while the first is read.
+            corked.corked = True
+            await stream.send_all(sized(request[-1:]))
+            if not more:
+                await stream.aclose()
+                await trio.sleep_forever()
+            await stream.send_all(more)
+            corked.corked = False
+            await corked.send_all(b"")
+
+    connect = SocketConnect(client_tls(authority))
+    async with serving(handler) as port, open_transport(connect=connect) as transport:
+        for said in (b"1", b"2", b"3"):
+            request = httpx.Request("POST", f"https://localhost:{port}/", content=said)
+            response = await transport.handle_async_request(request)
+            assert await response.aread() == said
+
+
 async def test_a_certificate_for_another_name_is_refused_for_good(authority: trustme.CA) -> None:
     tls, connect = server_tls(authority, "other.test"), SocketConnect(client_tls(authority))
     async with (
