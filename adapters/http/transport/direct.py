@@ -55,7 +55,9 @@ class DirectTransport(Asking):
         pool = self._pool(address_of(request.url).origin)
         connection = await pool.acquire(timeouts)
         sent_by_s = math.inf if timeouts.write is None else self._clock() + timeouts.write
-        answer = Answer(pool, connection, self.watchdog, sent_by_s, timeouts.read)
+        # A read without a bound of its own must not be given that of the writing.
+        read_s = math.inf if timeouts.read is None else timeouts.read
+        answer = Answer(pool, connection, self.watchdog, sent_by_s, read_s)
         await answer.begin(data)
         return httpx.Response(answer.status, headers=answer.headers, stream=answer)
 

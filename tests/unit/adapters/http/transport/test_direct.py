@@ -192,6 +192,14 @@ async def test_each_step_has_its_own_bound(
     assert trio.current_time() == 1.0
 
 
+async def test_the_bound_of_writing_does_not_bound_the_wait_for_an_answer(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    far = Far(answering(2.0, FINE), nursery)
+    async with open_transport(connect=far.connect) as transport:
+        assert await body_of(transport, post({"write": 1.0})) == b"fine"
+
+
 async def test_an_unknown_protocol_is_refused() -> None:
     async with open_transport() as transport:
         with pytest.raises(httpx.UnsupportedProtocol):
