@@ -65,10 +65,14 @@ class LLMHandlers(LLMServiceServicer):
         async with self.service_.stream(call) as events:
             heard = events if self.content is None else self.content.heard(call, events)
             async for event in heard:
-                await request.send(writer.message(event))
                 if type(event) is Finished:
+                    message = writer.message(event)
+                    # A deadline that passes while the connection is given back must not deny what was said.
+                    request.said_all = True
+                    await request.send(message)
                     # Nothing follows; to ask for it would cost a way through all of the service.
                     break
+                await request.send(writer.message(event))
 
 
 @attrs.frozen

@@ -65,6 +65,7 @@ class ServerCall:
         arrived_s: When its headers came, on the machine's monotonic clock.
         initial: Fields that go out with the response's headers; `trailing`: with the status.
         headers_sent: Whether initial metadata can no longer be set.
+        said_all: Set by who sends what ends its answer, just before: what cancels it then comes too late.
         input_ended: Whether the client has said all it will say.
     """
 
@@ -85,6 +86,7 @@ class ServerCall:
     trailing: list[tuple[bytes, bytes]] = attrs.field(factory=list, repr=False)
     unheard: bool = False
     headers_sent: bool = False
+    said_all: bool = False
     input_ended: bool = False
     _inbox: deque[Packed] = attrs.field(factory=deque, repr=False)
     _unacknowledged: int = 0
@@ -171,7 +173,11 @@ class ServerCall:
     async def _framed(self, payload: bytes) -> bytes:
         self._framing.check(payload)
         if self._framing.is_slow(payload):
-            return await trio.to_thread.run_sync(self._framing.frame, payload)
+            # It may be cancelled before it is said.
+            said_all, self.said_all = self.said_all, False
+            framed = await trio.to_thread.run_sync(self._framing.frame, payload)
+            self.said_all = said_all
+            return framed
         return self._framing.frame(payload)
 
     async def receive(self, kind: type[M]) -> M | None:

@@ -222,7 +222,7 @@ class Dispatcher:
                 status = OK
             if call.unheard:
                 status = None
-            elif status is not None and call.scope.cancelled_caught:
+            elif status is not None and call.scope.cancelled_caught and not call.said_all:
                 status = self._cancelled(call)
         finally:
             self._endings.ended(call, status)

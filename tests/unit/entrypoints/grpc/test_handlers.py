@@ -51,11 +51,26 @@ async def test_a_stream_is_sent_from_its_start_to_its_finish() -> None:
     assert upstream.calls[0].delivery is Delivery.STREAMED
 
 
+async def test_all_is_said_when_the_finish_is_sent_and_not_before() -> None:
+    said: list[bool] = []
+
+    class Noting(Sent):
+        def send(self, stream_id: int, data: bytes) -> int:
+            said.append(call.said_all)
+            return super().send(stream_id, data)
+
+    call = server_call(sent=Noting())
+    await LLMHandlers(service(Upstream())).InvokeStream(HELLO, call)
+    assert said == [False, False, False, True]
+
+
 async def test_a_stream_that_just_stops_is_an_error_and_has_no_finish() -> None:
     sent = Sent()
     handlers = LLMHandlers(service(Upstream([STARTED, TextDelta("half")])))
+    call = server_call(sent=sent)
     with pytest.raises(ProviderFailure):
-        await handlers.InvokeStream(HELLO, server_call(sent=sent))
+        await handlers.InvokeStream(HELLO, call)
+    assert not call.said_all
     assert [each.type for each in streamed(sent)] == [
         pb.STREAM_EVENT_TYPE_START,
         pb.STREAM_EVENT_TYPE_CONTENT_DELTA,

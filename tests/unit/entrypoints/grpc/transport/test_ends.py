@@ -11,6 +11,7 @@ from purerpc import StatusCode
 
 from entrypoints.grpc.transport.call import Ending, ServerCall
 from entrypoints.grpc.transport.engine import CANCEL, NO_ERROR
+from entrypoints.grpc.transport.limits import Limits
 from tests.support.grpc_play import Play, playing, request_headers
 from tests.support.grpc_service import Ends, dispatcher
 
@@ -191,6 +192,42 @@ async def test_a_handler_that_finishes_in_time_is_no_deadlines_business(
     async with playing(dispatcher({"Unary": handler}), engine) as play:
         reply = await play.client.call("Unary", b"", grpc_timeout=b"1S")
         assert await reply.code() is StatusCode.OK
+
+
+@pytest.mark.parametrize("ending", [None, Ending.DRAIN, Ending.STOPPED])
+async def test_what_cancels_a_call_that_has_said_all_does_not_deny_it(
+    engine: str, ending: Ending | None, autojump_clock: trio.testing.MockClock
+) -> None:
+    cleaned: list[bool] = []
+
+    async def handler(message: BytesValue, request: ServerCall) -> None:
+        request.said_all = True
+        await request.send(message)
+        if ending is not None:
+            request.cancel(ending)
+        try:
+            await trio.sleep_forever()
+        finally:
+            cleaned.append(True)
+
+    async with playing(dispatcher({"Out": handler}), engine) as play:
+        reply = await play.client.call("Out", b"x", grpc_timeout=b"1S")
+        assert await reply.code() is StatusCode.OK
+        assert cleaned == [True]
+        assert trio.current_time() == (0.0 if ending else 1.0)
+
+
+async def test_what_is_cancelled_before_it_is_packed_is_not_said(engine: str) -> None:
+    async def handler(message: BytesValue, request: ServerCall) -> None:
+        request.said_all = True
+        request.cancel(Ending.DRAIN)
+        await request.send(BytesValue(value=bytes(200_000)))
+
+    limits = Limits(compress_from=0)
+    async with playing(dispatcher({"Out": handler}), engine, limits=limits) as play:
+        gzip = [(b"grpc-accept-encoding", b"gzip")]
+        reply = await play.client.call("Out", b"", metadata=gzip)
+        assert await reply.code() is StatusCode.UNAVAILABLE
 
 
 async def test_a_call_reset_before_it_began_runs_no_handler(engine: str) -> None:
