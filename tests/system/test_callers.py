@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from entrypoints.grpc.pb import llm_service_pb2 as pb
-from tests.support.cli_runs import run, serving
+from tests.support.cli_runs import called, serving
 from tests.support.system_gateway import Refused, ask, in_thread, open_gateway, refusal, stub
 
 ALICE, BOB, OLD = "alice-token-8241", "bob-token-5523", "old-token-9999"
@@ -187,7 +187,7 @@ def test_with_callers_configured_the_server_may_be_reached_from_elsewhere(tmp_pa
 def test_check_shows_who_may_do_what_and_hides_the_digest(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text(CONFIG + "budget_usd_per_day = 12.5\n")
-    done = run("check", f"--config={file}", LLMSERVICE_GRPC__HOST="0.0.0.0")
+    done = called("check", f"--config={file}", LLMSERVICE_GRPC__HOST="0.0.0.0")
     assert done.returncode == 0, done.stderr
     shown = done.stdout.split("[callers.alice]\n")[1].split("\n\n")[0].splitlines()
     assert shown == [

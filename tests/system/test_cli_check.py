@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.cli_runs import CONFIG, run
+from tests.support.cli_runs import CONFIG, called, run
 
 KEYED = """
 [local]
@@ -17,16 +17,18 @@ api_key_env = "X_API_KEY"
 def _check(tmp_path: Path, config: str, **changes: str) -> tuple[int, str, str]:
     file = tmp_path / "c.toml"
     file.write_text(config)
-    done = run("check", f"--config={file}", **changes)
+    done = called("check", f"--config={file}", **changes)
     return done.returncode, done.stdout, done.stderr
 
 
 def test_a_usable_configuration_is_shown_and_0(tmp_path: Path) -> None:
-    code, out, err = _check(tmp_path, CONFIG, LLMSERVICE_GRPC__PORT="1234")
-    assert (code, err) == (0, "")
-    assert "port = 1234" in out
-    assert "[providers.demo]" in out
-    assert out.endswith("the configuration is valid\n")
+    file = tmp_path / "c.toml"
+    file.write_text(CONFIG)
+    done = run("check", f"--config={file}", LLMSERVICE_GRPC__PORT="1234")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "port = 1234" in done.stdout
+    assert "[providers.demo]" in done.stdout
+    assert done.stdout.endswith("the configuration is valid\n")
 
 
 def test_limits_and_prices_are_shown_as_they_are_written(tmp_path: Path) -> None:

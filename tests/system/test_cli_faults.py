@@ -11,7 +11,7 @@ import attrs
 from entrypoints.cli.main import main
 from entrypoints.faults.expectations import EXPECTED
 from entrypoints.faults.rows import Row, rows
-from tests.support.cli_runs import run
+from tests.support.cli_runs import called, run
 
 TRIED = ("healthy", "status_429_retry_after", "refused", "silent", "cut_in_content", "cut_in_json")
 
@@ -57,12 +57,12 @@ def test_a_row_that_differs_is_named_and_ends_with_1() -> None:
 
 
 def test_the_faults_are_listed() -> None:
-    done = run("faults", "--list")
+    done = called("faults", "--list")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(EXPECTED)
 
 
 def test_a_fault_that_there_is_not_is_bad_usage() -> None:
-    done = run("faults", "--fault=rain")
+    done = called("faults", "--fault=rain")
     assert done.returncode == 2
     assert "--fault 'rain' is not known; there are: healthy, " in done.stderr

@@ -7,7 +7,7 @@ from typing import Any
 import trio
 
 from tests.support import model_lists
-from tests.support.cli_runs import run
+from tests.support.cli_runs import called, run
 from tests.support.http_sockets import serving
 from tests.support.model_lists import GOOD, Lists
 
@@ -81,7 +81,7 @@ async def test_models_are_those_that_the_providers_list(tmp_path: Path) -> None:
 
 def test_options_of_live_alone_are_bad_usage() -> None:
     for words in (("check", "--json"), ("check", "--spend"), ("models", "--config=x.toml")):
-        done = run(*words)
+        done = called(*words)
         assert done.returncode == 2, done
         assert "--live" in done.stderr
 
@@ -100,9 +100,9 @@ store = "redis"
 redis_url = "redis://127.0.0.1:1"
 """
     )
-    done = run("check", "--live", f"--config={file}")
+    done = called("check", "--live", f"--config={file}")
     assert done.returncode == 1
     assert "limits: Redis at redis://127.0.0.1:1/0 is away" in done.stderr
-    done = run("check", f"--config={file}")
+    done = called("check", f"--config={file}")
     assert done.returncode == 0
     assert "limits: redis://127.0.0.1:1/0" in done.stdout

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.support.cli_runs import run, serving, terminal
+from tests.support.cli_runs import called, run, serving, terminal
 from tests.support.http_side import http_address
 
 CONFIG = """
@@ -30,7 +30,9 @@ def test_a_terminal_shows_what_the_console_does(tmp_path: Path) -> None:
         assert once.returncode == 0, once.stderr
         for word in ("in flight 0", "Calls in flight", "demo/short", "works", "served"):
             assert word in once.stdout
-        told = run("top", "--once", "--json", "--by", "caller", "--window", "1h", "--target", where)
+        told = called(
+            "top", "--once", "--json", "--by", "caller", "--window", "1h", "--target", where
+        )
         found = json.loads(told.stdout)
         assert (found["by"], found["window_s"], found["calls"]) == ("caller", 3600, 1)
         assert [each["name"] for each in found["used"]] == ["anonymous"]
@@ -42,13 +44,13 @@ def test_a_terminal_shows_what_the_console_does(tmp_path: Path) -> None:
             screen.expect("Last calls")
             screen.send("\x03")
             assert screen.ended() == 130
-        other = run("top", "--once", "--target", f"http://{running.address}")
+        other = called("top", "--once", "--target", f"http://{running.address}")
         assert other.returncode == 1
         assert "does not answer" in other.stderr
 
 
 def test_what_makes_no_sense_is_said_in_a_line() -> None:
-    gone = run("top", "--target", "127.0.0.1:1")
+    gone = called("top", "--target", "127.0.0.1:1")
     assert gone.returncode == 1
     assert gone.stderr.startswith("llmservice: http://127.0.0.1:1 does not answer")
     assert gone.stderr.count("\n") == 1
@@ -59,10 +61,10 @@ def test_what_makes_no_sense_is_said_in_a_line() -> None:
         "http://h:1/path",
         "http://h:99999",
     ):
-        wrong = run("top", "--once", "--target", target)
+        wrong = called("top", "--once", "--target", target)
         assert wrong.returncode == 2, target
         assert "--target: " in wrong.stderr
         assert "secret" not in wrong.stderr
-    plain = run("top", "--once", "--target", "http://192.0.2.1:9464", LLMSERVICE_TOKEN="t")
+    plain = called("top", "--once", "--target", "http://192.0.2.1:9464", LLMSERVICE_TOKEN="t")
     assert plain.returncode == 2
     assert "--plain-token" in plain.stderr

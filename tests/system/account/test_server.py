@@ -11,7 +11,7 @@ import trio
 
 from tests.support.account_load import load
 from tests.support.account_open import open_account_at
-from tests.support.cli_runs import CONFIG, run, serving
+from tests.support.cli_runs import CONFIG, called, run, serving
 from tests.support.postgres import PASSWORD, PostgresServer
 
 WINDOW_S = 0.2
@@ -132,7 +132,7 @@ def test_a_database_that_cannot_be_opened_ends_the_start_without_its_password(
     done = run("serve", f"--config={file}", "--port=0")
     assert done.returncode == 1
     assert "the usage database 127.0.0.1/usage: connection failed" in done.stderr
-    done = run("check", f"--config={file}")
+    done = called("check", f"--config={file}")
     assert done.returncode == 0
     assert "account: postgresql://(hidden)@127.0.0.1:1/usage" in done.stdout
     assert PASSWORD not in done.stdout + done.stderr
@@ -141,15 +141,15 @@ def test_a_database_that_cannot_be_opened_ends_the_start_without_its_password(
 def test_the_address_may_come_from_a_file(tmp_path: Path) -> None:
     file, secret = tmp_path / "c.toml", tmp_path / "secret"
     file.write_text(CONFIG.replace('database = "memory"', 'database_env = "ACCOUNT_URL"'))
-    done = run("check", f"--config={file}")
+    done = called("check", f"--config={file}")
     assert done.returncode == 1
     assert "set ACCOUNT_URL, or ACCOUNT_URL_FILE" in done.stderr
     secret.write_text(f"postgresql://me:{PASSWORD}@host/usage\n")
-    done = run("check", f"--config={file}", ACCOUNT_URL_FILE=str(secret))
+    done = called("check", f"--config={file}", ACCOUNT_URL_FILE=str(secret))
     assert done.returncode == 0
     assert PASSWORD not in done.stdout + done.stderr
     secret.write_text(f"mysql://me:{PASSWORD}@host/usage\n")
-    done = run("check", f"--config={file}", ACCOUNT_URL_FILE=str(secret))
+    done = called("check", f"--config={file}", ACCOUNT_URL_FILE=str(secret))
     assert "ACCOUNT_URL (account.database_env) must be memory, sqlite:///PATH" in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
 
