@@ -1,6 +1,9 @@
 """Embeddings through the core: routed, cut, timed, and settled with one record for every attempt."""
 
+from collections.abc import Container
+
 import anyio
+import anyio.lowlevel
 import attrs
 import pytest
 from trio.testing import MockClock
@@ -19,7 +22,7 @@ from domain.model.errors import (
     NotConfigured,
     ProviderFailure,
 )
-from domain.model.usage import Attempt, AttemptOutcome, UsageRecord
+from domain.model.usage import Attempt, AttemptOutcome, Usage, UsageRecord
 from domain.policy.admission import LimitTable
 from domain.services.admission import Admission
 from domain.services.admitted_embedding import AdmittedEmbedding
@@ -31,6 +34,7 @@ from domain.services.service import Service
 from domain.services.settle_embedding import SettledEmbedding
 from domain.services.stacked_embedding import AbsentEmbedding, StackedEmbedding
 from domain.services.timed_embedding import TimedEmbedding
+from ports.prices import Cost
 from tests.support.core_cancel import Cut, cancel_at_every_await
 from tests.support.core_model import SlowLog, Upstream
 from tests.support.embedding_calls import USAGE, Embedder, embed
@@ -73,6 +77,34 @@ async def test_a_served_attempt_is_recorded_whole(autojump_clock: MockClock) -> 
     ]
     assert response.attempts == (attempt,)
     assert call.ledger.attempts == [attempt]
+
+
+@attrs.define
+class LateList:
+    """A price list that knows a provider's prices once it is asked to prepare for it."""
+
+    unprepared: Container[str] = ("upstream",)
+
+    async def prepare(self, provider: str, /) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.unprepared = ()
+
+    def cost(self, provider: str, model: str, usage: Usage, /) -> Cost | None:
+        return None if self.unprepared else Cost(usage.input_tokens or 0, "list 1")
+
+    def bound_nano_usd(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, /
+    ) -> int | None:
+        raise AssertionError
+
+
+async def test_the_first_call_to_a_provider_has_a_price_too(autojump_clock: MockClock) -> None:
+    log, embedder = SlowLog(), Embedder([2.0])
+    top = SettledEmbedding(embedder, "upstream", log, prices=LateList())
+    for _ in range(2):
+        await top.embed(embed("abc"))
+    costs = [each.attempt.usage.cost_nano_usd for each in log.records]
+    assert costs == [USAGE.input_tokens] * 2
 
 
 @pytest.mark.parametrize(
