@@ -1,7 +1,5 @@
 """Embeddings through the core: routed, cut, timed, and settled with one record for every attempt."""
 
-from collections.abc import Container
-
 import anyio
 import anyio.lowlevel
 import attrs
@@ -83,7 +81,7 @@ async def test_a_served_attempt_is_recorded_whole(autojump_clock: MockClock) -> 
 class LateList:
     """A price list that knows a provider's prices once it is asked to prepare for it."""
 
-    unprepared: Container[str] = ("upstream",)
+    unprepared: tuple[str, ...] = ("upstream",)
 
     async def prepare(self, provider: str, /) -> None:
         await anyio.lowlevel.checkpoint()
