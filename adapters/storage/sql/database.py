@@ -6,6 +6,7 @@ holds a password.
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from adapters.storage.sql.upgrade import DatabaseNewer, upgrade
 T = TypeVar("T")
 
 _BUSY_S = 5.0
+_LOOK_AGAIN_S = 0.01
 _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _THREADS = 4
@@ -104,7 +106,7 @@ def _opened(url: str, sync_every_commit: bool) -> sa.Engine:
 def reason(error: Exception) -> str:
     """Return what the database says, in one line."""
     said = getattr(error, "orig", None) or error
-    if getattr(said, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+    if _is_busy(said):
         return f"{said}: another program writes to it for longer than {_BUSY_S:g} s; end that, and try again"
     return " ".join(str(said).split()) or type(said).__name__
 
@@ -130,11 +132,29 @@ def _sqlite(url: URL, sync_every_commit: bool) -> sa.Engine:
     synchronous = "FULL" if sync_every_commit else "NORMAL"
 
     def prepare(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
 
     event.listen(engine, "connect", prepare)
     return engine
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # Of two who do it at once SQLite refuses one at once, and does not wait as for everything else.
+    due_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= due_s:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _postgresql(url: URL, _: bool) -> sa.Engine:
