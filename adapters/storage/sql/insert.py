@@ -22,17 +22,20 @@ from adapters.storage.sql.schema import USAGE_RECORDS
 from adapters.storage.writing.rows import COLUMNS, Row, line_of
 from adapters.storage.writing.sink import RowRefused, SinkAway
 
-_ROWS_A_STATEMENT = 100
-"""SQLite takes 32,766 values a statement."""
+_ROWS_A_STATEMENT = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Few, because SQLite keeps each statement it has read: of 128 rows some 200 KiB."""
 
 
 def _into_sqlite(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        some = rows[start : start + _ROWS_A_STATEMENT]
-        connection.exec_driver_sql(_for_sqlite(len(some)), tuple(chain.from_iterable(some)))
+    start = 0
+    for count in _ROWS_A_STATEMENT:
+        while len(rows) - start >= count:
+            values = tuple(chain.from_iterable(rows[start : start + count]))
+            connection.exec_driver_sql(_for_sqlite(count), values)
+            start += count
 
 
-@lru_cache(_ROWS_A_STATEMENT)
+@lru_cache(len(_ROWS_A_STATEMENT))
 def _for_sqlite(count: int) -> str:
     row = f"({', '.join('?' * len(COLUMNS))})"
     return (

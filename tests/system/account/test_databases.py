@@ -10,6 +10,7 @@ import trio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.event import listens_for
 
 from adapters.storage.memory_usage_log import MemoryUsageLog
 from adapters.storage.memory_usage_query import MemoryUsageQuery
@@ -91,7 +92,8 @@ async def test_a_table_of_somebody_elses_is_not_taken_for_ours(url: str) -> None
     engine.dispose()
 
 
-def test_servers_that_start_at_once_make_one_database(url: str) -> None:
+@pytest.mark.parametrize("_", range(8))
+def test_servers_that_start_at_once_make_one_database(url: str, _: int) -> None:
     count = 4
     together = threading.Barrier(count)
 
@@ -140,6 +142,25 @@ async def test_a_row_that_is_written_twice_is_there_once(url: str) -> None:
         sink.close()
         (total,) = await SqlUsageQuery(database).summary(UsageFilter())
     assert total.attempts == 250
+
+
+async def test_batches_of_every_size_are_written_by_few_statements(url: str) -> None:
+    # A database's client keeps those it has seen: one for each size would be megabytes.
+    statements: set[str] = set()
+    async with open_database(url) as database:
+
+        @listens_for(database.engine, "before_cursor_execute")
+        def seen(*said: object) -> None:
+            statements.add(str(said[2]))
+
+        sink = SqlSink(database.engine)
+        for count in range(1, 140):
+            sink.insert(rows_of([record(str(number)) for number in range(count)]))
+        sink.close()
+        written = {each for each in statements if each.startswith("INSERT")}
+        (total,) = await SqlUsageQuery(database).summary(UsageFilter())
+    assert total.attempts == sum(range(1, 140))
+    assert 1 <= len(written) <= 8
 
 
 async def test_a_row_that_no_table_takes_is_refused_with_all_of_its_batch(url: str) -> None:
