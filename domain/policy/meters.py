@@ -1,6 +1,11 @@
 """What a limit has left: meters with memory and no clock of their own.
 
-They say how things stand; what a call takes and uses is entered by `metering`.
+They say how things stand; what a call takes and uses is entered by `metering`. All answer the same questions
+about whole amounts (calls, tokens or 1e-9 US dollars): `wait_us`, after how many microseconds one fits (0 is
+now, infinity is when others give back); `hopeless`, whether it cannot fit even once all that is reserved has
+been given back unused; `promise_us`, in how many microseconds a refused call may try again (0 is never), each
+promise behind the ones before it, so that those who keep to them do not meet; `taken`, how much does not fit
+again yet, rounded up; `at_rest`, whether a new meter would be the same.
 
 Laws: what is given back is exactly what was taken, in whole numbers; a meter in which nothing is reserved and
 from which time has drained everything is as new. A limit's size is told with each question, because it may
@@ -8,7 +13,7 @@ change while calls are in flight.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import attrs
 
@@ -31,39 +36,6 @@ class Moment(NamedTuple):
 
     steady_us: int
     wall_s: float
-
-
-class Meter(Protocol):
-    """What a limit has left. Amounts are whole: calls, tokens or 1e-9 US dollars.
-
-    Attributes:
-        reserved: By calls that run.
-    """
-
-    reserved: int
-
-    def wait_us(self, most: int, amount: int, now: Moment) -> float:
-        """Return after how many microseconds `amount` fits: 0 is now, infinity is when others give back."""
-        ...
-
-    def hopeless(self, most: int, amount: int, now: Moment) -> bool:
-        """Return whether `amount` cannot fit even once all that is reserved has been given back unused."""
-        ...
-
-    def promise_us(self, most: int, amount: int, now: Moment) -> int:
-        """Return when a refused call may try again, in microseconds from now; 0: never.
-
-        Each promise is behind the ones before it, so that those who keep to them do not meet.
-        """
-        ...
-
-    def at_rest(self, most: int, now: Moment) -> bool:
-        """Return whether a new meter would be the same."""
-        ...
-
-    def taken(self, most: int, now: Moment) -> int:
-        """Return how much is reserved or used and does not fit again yet, rounded up."""
-        ...
 
 
 @attrs.define
